@@ -1,0 +1,173 @@
+package pawl
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
+)
+
+// ChangePassword sets a new password, ends the person's other sessions, and
+// gives the asking session a new access token; its refresh token stays as it
+// is. Sending the same request again after a failure completes it.
+// ErrInvalidCredentials if the current password is wrong; ErrInvalidRequest if
+// the new one is not acceptable; ErrConflict if it was changed meanwhile.
+func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current, next string) (api.Tokens, error) {
+	setter, ok := s.cfg.Users.(PasswordSetter)
+	if !ok {
+		return api.Tokens{}, api.ErrNotFound.With("Passwords are not changed here.")
+	}
+	u, found, err := freshUser(ctx, s.cfg.Users, who.Subject)
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	if !found || u.Disabled {
+		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
+	}
+	if err := s.cfg.PasswordPolicy.Check(next, u.Login, s.cfg.Issuer); err != nil {
+		return api.Tokens{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err)
+	}
+	if err := s.setPassword(ctx, setter, u, current, next); err != nil {
+		return api.Tokens{}, err
+	}
+	mark, _, err := s.endUser(ctx, u.ID, who.SessionID, api.ReasonPasswordChanged)
+	if err != nil {
+		return api.Tokens{}, err
+	}
+	s.emit(ctx, Event{Kind: EventPasswordChanged, User: u.ID, Session: who.SessionID})
+	return s.renewed(ctx, SessionKey{User: u.ID, ID: who.SessionID}, u, mark)
+}
+
+// setPassword replaces the hash. If the current password is wrong but the new
+// one is right, an earlier try got this far: the rest is still to be done.
+func (s *Service) setPassword(ctx context.Context, setter PasswordSetter, u User, current, next string) error {
+	ok, _, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, current)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !ok {
+		if done, _, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, next); err != nil {
+			return unavailable(err)
+		} else if done {
+			return nil
+		}
+		return api.ErrInvalidCredentials.With("The current password is not right.")
+	}
+	phc, err := s.cfg.Hasher.Hash(ctx, next)
+	if err != nil {
+		return unavailable(err)
+	}
+	switch err := setter.SetPasswordHash(ctx, u.ID, u.PasswordHash, phc); {
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
+		return api.ErrConflict.With("The password was changed by somebody else at the same moment.")
+	case err != nil:
+		return unavailable(err)
+	}
+	return nil
+}
+
+// renewed gives the kept session an access token that the mark does not cover.
+func (s *Service) renewed(ctx context.Context, key SessionKey, u User, mark Mark) (api.Tokens, error) {
+	rec, _, err := s.cfg.Sessions.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return api.Tokens{}, api.LoginRequired(api.ReasonUnknown)
+	}
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	now := s.now()
+	if !rec.Live(mark, now) {
+		return api.Tokens{}, api.LoginRequired(api.ReasonPasswordChanged)
+	}
+	return s.accessOnly(rec, u, now)
+}
+
+// NewUser is a user to create, with the password in clear.
+type NewUser struct {
+	Login, Password string
+	Roles           []string
+}
+
+// CreateUser adds a user to Pawl's own table. ErrNotFound where the users are
+// somebody else's; ErrInvalidRequest; ErrConflict if the login is taken.
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	store, ok := s.cfg.Users.(UserStore)
+	if !ok {
+		return User{}, api.ErrNotFound.With("Users are not kept here.")
+	}
+	u, err := s.prepare(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	return u, s.created(ctx, u, store.CreateUser(ctx, u))
+}
+
+// OfferSetup gives a new one-time code for creating the first administrator, in
+// place of any earlier one, or "" if there is an administrator, or no user
+// table of Pawl's own.
+func (s *Service) OfferSetup(ctx context.Context) (code string, err error) {
+	store, ok := s.cfg.Users.(UserStore)
+	if !ok {
+		return "", nil
+	}
+	code = strings.ToLower(rand.Text()) // at least 128 bits
+	open, err := store.OfferSetup(ctx, sha256.Sum256([]byte(code)))
+	if err != nil {
+		return "", unavailable(err)
+	}
+	if !open {
+		return "", nil
+	}
+	return code, nil
+}
+
+// Setup creates the first administrator (SECURITY 44). ErrAccessDenied if the
+// code is not good, or not any more; a fault in the rest leaves it good.
+func (s *Service) Setup(ctx context.Context, code, login, pw string) (User, error) {
+	store, ok := s.cfg.Users.(UserStore)
+	if !ok {
+		return User{}, api.ErrNotFound.With("Users are not kept here.")
+	}
+	u, err := s.prepare(ctx, NewUser{Login: login, Password: pw, Roles: []string{RoleAdmin}})
+	if err != nil {
+		return User{}, err
+	}
+	hash := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(code))))
+	err = store.CreateFirst(ctx, hash, u)
+	if errors.Is(err, ErrNotFound) {
+		return User{}, api.ErrAccessDenied.With("The setup code is not right or was used. Restart the server while there is no administrator, and it prints a new one.")
+	}
+	return u, s.created(ctx, u, err)
+}
+
+// prepare checks what a person chose and hashes the password.
+func (s *Service) prepare(ctx context.Context, n NewUser) (User, error) {
+	login, err := FoldLogin(n.Login)
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.cfg.PasswordPolicy.Check(n.Password, login, s.cfg.Issuer); err != nil {
+		return User{}, api.ErrInvalidRequest.With("The password cannot be used: %v", err)
+	}
+	phc, err := s.cfg.Hasher.Hash(ctx, n.Password)
+	if err != nil {
+		return User{}, unavailable(err)
+	}
+	return User{ID: token.NewID(), Login: login, PasswordHash: phc, Roles: n.Roles}, nil
+}
+
+func (s *Service) created(ctx context.Context, u User, err error) error {
+	switch {
+	case errors.Is(err, ErrConflict):
+		return api.ErrConflict.With("The userId %s is taken.", u.Login)
+	case err != nil:
+		return unavailable(err)
+	}
+	s.emit(ctx, Event{At: time.Time{}, Kind: EventUserCreated, User: u.ID, Login: u.Login})
+	return nil
+}

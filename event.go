@@ -1,0 +1,50 @@
+package pawl
+
+import (
+	"context"
+	"time"
+)
+
+// What can happen, as Event.Kind.
+const (
+	EventSignIn           = "sign_in"
+	EventSignInFailed     = "sign_in_failed"
+	EventReissue          = "reissue"          // rows 4, 5 and 6; Row says which
+	EventResentElsewhere  = "resent_elsewhere" // row 6 answered another address or agent than the one that rotated
+	EventRestored         = "restored"         // row 2: the store had lost writes
+	EventReused           = "reused"           // row 7: the alarm
+	EventReissueRefused   = "reissue_refused"  // rows 1 and 3; Reason says why
+	EventSessionEnded     = "session_ended"
+	EventUserEnded        = "user_sessions_ended"
+	EventAllEnded         = "all_sessions_ended"
+	EventPasswordChanged  = "password_changed"
+	EventPasswordUpgraded = "password_upgraded" // a weak hash was replaced at sign-in
+	EventUserCreated      = "user_created"
+	EventKeyAdded         = "key_added"
+	EventKeyRemoved       = "key_removed"
+)
+
+// Event is something that an operator may want to know. It never holds a
+// secret: no token, key, password or Idempotency-Key.
+type Event struct {
+	At      time.Time
+	Kind    string
+	User    string // subject; empty where nobody is known
+	Login   string // what was typed, at a failed sign-in only
+	Session string // sid
+	Reason  string // a reason or code of package api
+	Row     int    // of the rotation table; 0 where none was reached
+	Client  Client // who asked
+	Key     string // key id, for key events
+}
+
+// emit hands an event to the configured sink.
+func (s *Service) emit(ctx context.Context, e Event) {
+	if s.cfg.OnEvent == nil {
+		return
+	}
+	if e.At.IsZero() {
+		e.At = s.now()
+	}
+	s.cfg.OnEvent(ctx, e)
+}

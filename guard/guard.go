@@ -1,0 +1,138 @@
+package guard
+
+import (
+	"errors"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
+)
+
+// Issuer is where keys and revocations come from. Both methods answer from
+// memory, at every check; the issuer keeps what they give current.
+// *pawl.Service is one, in the same process.
+type Issuer interface {
+	// KeySet gives the keys that are accepted now: the same pointer as long as
+	// they have not changed. Never nil.
+	KeySet() *token.KeySet
+	// Revoked gives the live set of what was ended: always the same one.
+	Revoked() *token.Revoked
+}
+
+// DefaultCacheSize is how many verified tokens a Guard remembers.
+const DefaultCacheSize = 10_000
+
+// Options of New. Issuer and Audience must be set.
+type Options struct {
+	Issuer   string        // the iss that tokens must carry
+	Audience []string      // one of them must be in a token's aud
+	Leeway   time.Duration // how far this machine's clock may be ahead of the issuer's; at most 60 s
+	// CacheSize is how many verified tokens are remembered; 0: DefaultCacheSize;
+	// negative: none. A token takes about 1.5 KB.
+	CacheSize int
+	Now       func() time.Time // nil: time.Now
+}
+
+// Guard checks access tokens. It is safe for concurrent use.
+type Guard struct {
+	src      Issuer
+	verifier token.AccessVerifier
+	now      func() time.Time
+	// verified holds tokens that were checked in full before. Only they enter
+	// it, so garbage can neither fill nor flush it.
+	verified *otter.Cache[string, *verified]
+}
+
+// verified is a token that passed every check that does not change with time.
+type verified struct {
+	access token.Access
+	keys   *token.KeySet // the set that vouched for it
+}
+
+// New makes a guard. An empty issuer or audience is an error: it would accept
+// tokens that were made for somebody else (SECURITY 10).
+func New(src Issuer, o Options) (*Guard, error) {
+	switch {
+	case src == nil:
+		return nil, errors.New("guard: an issuer of keys and revocations is needed")
+	case o.Issuer == "":
+		return nil, errors.New("guard: Options.Issuer is missing: the iss that tokens must carry")
+	case len(o.Audience) == 0:
+		return nil, errors.New("guard: Options.Audience is missing: whom tokens must be for")
+	case o.Leeway < 0 || o.Leeway > time.Minute:
+		return nil, errors.New("guard: Options.Leeway must be from 0 to 60 s")
+	}
+	g := &Guard{
+		src:      src,
+		verifier: token.AccessVerifier{Issuer: o.Issuer, Audience: o.Audience, Leeway: o.Leeway},
+		now:      o.Now,
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	size := o.CacheSize
+	if size == 0 {
+		size = DefaultCacheSize
+	}
+	if size > 0 {
+		cache, err := otter.New(&otter.Options[string, *verified]{MaximumSize: size})
+		if err != nil {
+			return nil, err
+		}
+		g.verified = cache
+	}
+	return g, nil
+}
+
+// Check verifies an access token and that nothing has ended it. The result is
+// shared with other callers: it must not be changed. Errors: ErrTokenExpired;
+// ErrLoginRequired with the reason, where the token was ended; ErrInvalidToken
+// for everything else.
+func (g *Guard) Check(bearer string) (*token.Access, error) {
+	now := g.now()
+	a, err := g.verify(bearer, now)
+	if err != nil {
+		return nil, err
+	}
+	if r, ended := g.src.Revoked().Covers(a); ended {
+		return nil, api.LoginRequired(r.Reason)
+	}
+	return a, nil
+}
+
+// verify is the check but for revocation: from memory (warm) where the same
+// token passed before under the same keys, in full (cold) otherwise.
+func (g *Guard) verify(bearer string, now time.Time) (*token.Access, error) {
+	keys := g.src.KeySet()
+	if g.verified == nil {
+		a, err := g.verifier.Verify(keys, bearer, now)
+		return &a, wireError(err)
+	}
+	if v, ok := g.verified.GetIfPresent(bearer); ok && v.keys == keys {
+		if !now.Before(v.access.Expires.Add(g.verifier.Leeway)) {
+			g.verified.Invalidate(bearer)
+			return nil, api.ErrTokenExpired
+		}
+		if !now.Before(v.access.NotBefore.Add(-g.verifier.Leeway)) {
+			return &v.access, nil
+		}
+	}
+	a, err := g.verifier.Verify(keys, bearer, now)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	g.verified.Set(bearer, &verified{access: a, keys: keys})
+	return &a, nil
+}
+
+func wireError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, token.ErrExpired):
+		return api.ErrTokenExpired.Wrap(err)
+	}
+	return api.ErrInvalidToken.Wrap(err)
+}

@@ -1,0 +1,169 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/password"
+	"github.com/pawlauth/pawl/token"
+)
+
+// SignIn is what a person brings to sign in.
+type SignIn struct {
+	Login, Password string
+	Client          Client
+	// Replaces is the refresh token of the session that the same browser had
+	// before, if any: it is ended, so that no session is left behind unseen.
+	Replaces string
+}
+
+// Login checks a person's password and starts a session. ErrInvalidCredentials
+// for an unknown login and for a wrong password alike, after the same work
+// (SECURITY 41); ErrLoginRequired with reason disabled only once the password
+// was right.
+func (s *Service) Login(ctx context.Context, in SignIn) (api.Tokens, error) {
+	login, err := FoldLogin(in.Login)
+	if err != nil {
+		return api.Tokens{}, err
+	}
+	u, mark, err := s.userForLogin(ctx, login)
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	if err := s.checkPassword(ctx, u, in.Password); err != nil {
+		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: login, Reason: api.AsError(err).Code, Client: in.Client})
+		return api.Tokens{}, err
+	}
+	t, err := s.begin(ctx, u, mark, in.Client)
+	if err != nil {
+		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: login, Reason: api.AsError(err).Reason, Client: in.Client})
+		return api.Tokens{}, err
+	}
+	s.endReplaced(ctx, in.Replaces)
+	return t, nil
+}
+
+// userForLogin reads the mark before what the password is checked against, so
+// that a ban or a password change in between is seen by Create. Nobody is the
+// zero User.
+func (s *Service) userForLogin(ctx context.Context, login string) (User, Mark, error) {
+	u, err := s.cfg.Users.ByLogin(ctx, login)
+	if errors.Is(err, ErrNotFound) {
+		return User{}, Mark{}, nil
+	}
+	if err != nil {
+		return User{}, Mark{}, err
+	}
+	mark, err := s.cfg.Sessions.Mark(ctx, u.ID)
+	if err != nil {
+		return User{}, Mark{}, err
+	}
+	u, _, err = freshUser(ctx, s.cfg.Users, u.ID)
+	return u, mark, err
+}
+
+// freshUser reads a user past the cache; the zero User and false for nobody.
+func freshUser(ctx context.Context, users Users, id string) (User, bool, error) {
+	u, err := users.ByID(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return User{}, false, nil
+	}
+	return u, err == nil, err
+}
+
+// checkPassword upgrades a weak hash on the way; that failing fails nothing.
+func (s *Service) checkPassword(ctx context.Context, u User, pw string) error {
+	ok, upgraded, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, pw)
+	switch {
+	case errors.Is(err, password.ErrUnsupported):
+		return api.ErrInvalidCredentials.Wrap(err)
+	case err != nil:
+		return unavailable(err)
+	case !ok:
+		return api.ErrInvalidCredentials
+	}
+	if setter, can := s.cfg.Users.(PasswordSetter); can && upgraded != "" {
+		if setter.SetPasswordHash(ctx, u.ID, u.PasswordHash, upgraded) == nil {
+			s.emit(ctx, Event{Kind: EventPasswordUpgraded, User: u.ID})
+		}
+	}
+	return nil
+}
+
+// Start starts a session for a person whom the caller has authenticated by
+// other means. ErrNotFound if Users does not know the ID.
+func (s *Service) Start(ctx context.Context, userID string, c Client) (api.Tokens, error) {
+	mark, err := s.cfg.Sessions.Mark(ctx, userID)
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	u, found, err := freshUser(ctx, s.cfg.Users, userID)
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	if !found {
+		return api.Tokens{}, api.ErrNotFound.With("There is no user with this ID.")
+	}
+	return s.begin(ctx, u, mark, c)
+}
+
+// begin makes the session of a person who has proved who they are (SECURITY
+// 46: a new one at every sign-in).
+func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.Tokens, error) {
+	if u.Disabled {
+		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
+	}
+	now := s.now()
+	secret := token.NewSecret()
+	ends := now.Add(s.cfg.Policy.SessionTTL)
+	rec := Session{
+		SessionKey: SessionKey{User: u.ID, ID: token.SessionID(secret)},
+		Created:    now, Rotated: now, Opened: now,
+		IdleExpires: earlier(now.Add(s.cfg.Policy.RefreshTTL), ends),
+		Ends:        ends,
+		AuthTime:    authTime(now, mark),
+		Client:      c,
+	}
+	evicted, err := s.cfg.Sessions.Create(ctx, rec, mark, s.cfg.SessionsPerUser)
+	if errors.Is(err, ErrEnded) {
+		return api.Tokens{}, s.raced(ctx, u.ID)
+	}
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	for _, e := range evicted {
+		s.noteEnd(ctx, e.SessionKey, api.ReasonSessionLimit, now, c)
+	}
+	s.emit(ctx, Event{At: now, Kind: EventSignIn, User: u.ID, Session: rec.ID, Client: c})
+	return s.pair(rec, secret, u, now)
+}
+
+// authTime is stamped later than the mark, so that nobody who signs in again
+// right after being ended is refused for it.
+func authTime(now time.Time, mark Mark) time.Time {
+	t := now.Truncate(time.Second)
+	if mark.Covers(t) {
+		t = mark.NotBefore.Add(time.Second)
+	}
+	return t
+}
+
+// raced says why a sign-in lost against an end of the user's sessions.
+func (s *Service) raced(ctx context.Context, user string) error {
+	mark, err := s.cfg.Sessions.Mark(ctx, user)
+	if err != nil {
+		return unavailable(err)
+	}
+	return api.LoginRequired(mark.Reason)
+}
+
+func (s *Service) endReplaced(ctx context.Context, refreshToken string) {
+	if refreshToken == "" {
+		return
+	}
+	// Best effort: the sign-in has succeeded, and a cookie that is not ours
+	// has no session to end.
+	_ = s.Logout(ctx, api.ReissueRequest{RefreshToken: refreshToken})
+}

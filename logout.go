@@ -1,0 +1,69 @@
+package pawl
+
+import (
+	"context"
+	"time"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
+)
+
+// Logout ends the session of the refresh token, whatever its generation and
+// expiry, and that of the access token, if it is valid. It is idempotent: an
+// ended or forgotten session is signed out already. ErrUnauthenticated if
+// neither token came; ErrInvalidToken if none that came is authentic;
+// ErrUnavailable if the store failed, and then the session may live on.
+func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
+	if r.RefreshToken == "" && r.AccessToken == "" {
+		return api.ErrUnauthenticated
+	}
+	var found []SessionKey
+	var firstErr error
+	if r.RefreshToken != "" {
+		if t, err := s.verifyRefresh(ctx, r.RefreshToken); err == nil {
+			found = append(found, SessionKey{User: t.Subject, ID: t.SessionID()})
+		} else {
+			firstErr = err
+		}
+	}
+	if r.AccessToken != "" {
+		if a, err := s.access.Verify(s.KeySet(), r.AccessToken, s.now()); err == nil {
+			found = append(found, SessionKey{User: a.Subject, ID: a.SessionID})
+		} else if firstErr == nil {
+			firstErr = accessError(err)
+		}
+	}
+	if len(found) == 0 {
+		return firstErr
+	}
+	c := Client{Address: r.Address, Agent: r.Agent}
+	for _, key := range found {
+		if _, err := s.end(ctx, key, api.ReasonSignedOut, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end ends one session, in the store and in the live set, and says so.
+func (s *Service) end(ctx context.Context, key SessionKey, reason string, by Client) (bool, error) {
+	now := s.now()
+	ended, err := s.cfg.Sessions.End(ctx, key, reason, now)
+	if err != nil {
+		return false, unavailable(err)
+	}
+	if ended {
+		s.noteEnd(ctx, key, reason, now, by)
+	}
+	return ended, nil
+}
+
+// noteEnd makes an end that the store holds felt here at once.
+func (s *Service) noteEnd(ctx context.Context, key SessionKey, reason string, at time.Time, by Client) {
+	s.revoked.Add(sessionRevocation(key, reason, at))
+	s.emit(ctx, Event{At: at, Kind: EventSessionEnded, User: key.User, Session: key.ID, Reason: reason, Client: by})
+}
+
+func sessionRevocation(key SessionKey, reason string, at time.Time) token.Revocation {
+	return token.Revocation{Kind: token.KindSession, ID: key.ID, Reason: reason, At: at}
+}

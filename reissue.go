@@ -1,0 +1,168 @@
+package pawl
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
+)
+
+// Reissue turns a refresh token into a new access token and, by the rotation
+// rule, a new refresh token. Errors: ErrInvalidToken (row 0; also where no token
+// came), ErrLoginRequired with a reason (rows 1, 3, 7), ErrInvalidRequest (a
+// malformed Idempotency-Key), ErrUnavailable (row 8).
+func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens, error) {
+	p, err := s.presented(ctx, r)
+	if err != nil {
+		return api.Tokens{}, err
+	}
+	key := SessionKey{User: p.Refresh.Subject, ID: p.Refresh.SessionID()}
+	u, found, err := s.users.byID(ctx, key.User)
+	if err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
+	// Each round means that another request changed the record meanwhile, and
+	// then the reuse window is open: more than a few rounds is a sick store.
+	for range 8 {
+		rec, mark, err := s.cfg.Sessions.Get(ctx, key)
+		known := &rec
+		if errors.Is(err, ErrNotFound) {
+			known = nil
+		} else if err != nil {
+			return api.Tokens{}, unavailable(err)
+		}
+		now := s.now()
+		d := Decide(known, Standing{Disabled: !found || u.Disabled, Mark: mark}, p, now, s.cfg.Policy)
+		t, done, err := s.apply(ctx, rec, d, p, u, now)
+		if done {
+			return t, err
+		}
+	}
+	return api.Tokens{}, unavailable(errors.New("the session changes all the time"))
+}
+
+// presented verifies what came along.
+func (s *Service) presented(ctx context.Context, r api.ReissueRequest) (Presented, error) {
+	if r.RefreshToken == "" {
+		return Presented{}, api.ErrInvalidToken.With("No refresh token came with the request. Sign in.")
+	}
+	refresh, err := s.verifyRefresh(ctx, r.RefreshToken)
+	if err != nil {
+		return Presented{}, err
+	}
+	p := Presented{Refresh: refresh, Client: Client{Address: r.Address, Agent: r.Agent}}
+	if p.KeyHash, err = hashIdempotencyKey(r.IdempotencyKey); err != nil {
+		return Presented{}, err
+	}
+	if r.AccessToken != "" {
+		a, err := s.access.Verify(s.KeySet(), r.AccessToken, s.now())
+		_, ended := s.revoked.Covers(&a)
+		p.AccessValid = err == nil && !ended && a.SessionID == refresh.SessionID() && a.Subject == refresh.Subject
+	}
+	return p, nil
+}
+
+// verifyRefresh is row 0. A key that this node does not know may be another
+// node's newest: the keys are read again, at most once a second.
+func (s *Service) verifyRefresh(ctx context.Context, compact string) (token.Refresh, error) {
+	refresh, err := s.refresh.Verify(s.keys.Load().refresh, compact)
+	if errors.Is(err, token.ErrUnknownKey) && s.mayReloadKeys() {
+		if err := s.loadKeys(ctx); err != nil {
+			return token.Refresh{}, unavailable(err)
+		}
+		refresh, err = s.refresh.Verify(s.keys.Load().refresh, compact)
+	}
+	if err != nil {
+		return token.Refresh{}, api.ErrInvalidToken.Wrap(err)
+	}
+	return refresh, nil
+}
+
+func (s *Service) mayReloadKeys() bool {
+	now, last := s.now().UnixMilli(), s.keysLoaded.Load()
+	return (now-last >= 1000 || now < last) && s.keysLoaded.CompareAndSwap(last, now)
+}
+
+// hashIdempotencyKey gives zero for no key. 22 characters carry 128 random
+// bits; a shorter or stranger value was not made as the contract asks.
+func hashIdempotencyKey(k string) (h [32]byte, err error) {
+	if k == "" {
+		return h, nil
+	}
+	if len(k) < 22 || len(k) > 255 {
+		return h, api.ErrInvalidRequest.With("Idempotency-Key must have 22 to 255 characters, made from at least 128 random bits.")
+	}
+	for i := range len(k) {
+		if k[i] < '!' || k[i] > '~' {
+			return h, api.ErrInvalidRequest.With("Idempotency-Key must be visible ASCII.")
+		}
+	}
+	return sha256.Sum256([]byte(k)), nil
+}
+
+// apply carries a decision out. done is false where it must be made again.
+func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presented, u User, now time.Time) (t api.Tokens, done bool, err error) {
+	key := SessionKey{User: p.Refresh.Subject, ID: p.Refresh.SessionID()}
+	event := Event{At: now, Kind: EventReissue, User: key.User, Session: key.ID, Row: d.Row, Client: p.Client}
+
+	switch d.Outcome {
+	case Refuse:
+		if d.Err.Reason == api.ReasonDisabled {
+			s.endDisabled(ctx, key.User)
+		}
+		event.Kind, event.Reason = EventReissueRefused, d.Err.Reason
+		s.emit(ctx, event)
+		return t, true, d.Err
+
+	case EndReused:
+		ended, err := s.cfg.Sessions.End(ctx, key, api.ReasonReused, now)
+		if err != nil {
+			return t, true, unavailable(err)
+		}
+		if !ended { // it ended otherwise meanwhile: say how
+			return t, false, nil
+		}
+		s.revoked.Add(sessionRevocation(key, api.ReasonReused, now))
+		event.Kind, event.Reason = EventReused, api.ReasonReused
+		s.emit(ctx, event)
+		return t, true, d.Err
+
+	case Advance, Reopen, Restore:
+		applied, err := s.cfg.Sessions.Rotate(ctx, rec, d.Next)
+		if err != nil {
+			return t, true, unavailable(err)
+		}
+		if d.Outcome == Restore && applied {
+			event.Kind = EventRestored
+			s.emit(ctx, event)
+		}
+		if !applied || d.Outcome == Restore {
+			return t, false, nil
+		}
+	}
+
+	if d.Row == 6 && (rec.Client.Address != p.Client.Address || rec.Client.Agent != p.Client.Agent) {
+		elsewhere := event
+		elsewhere.Kind = EventResentElsewhere
+		s.emit(ctx, elsewhere)
+	}
+	t, err = s.answer(rec, d, p, u, now)
+	if err == nil {
+		s.emit(ctx, event)
+	}
+	return t, true, err
+}
+
+// answer signs what the outcome gives.
+func (s *Service) answer(rec Session, d Decision, p Presented, u User, now time.Time) (api.Tokens, error) {
+	if d.Outcome == Advance {
+		rec = d.Next
+	}
+	t, err := s.pair(rec, p.Refresh.Secret, u, now)
+	// Row 4 leaves the cookie alone: a newer one may have been set meanwhile.
+	t.SetCookie = d.Outcome != AccessOnly
+	return t, err
+}

@@ -1,0 +1,197 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/password"
+	"github.com/pawlauth/pawl/token"
+)
+
+// Defaults of Config.
+const (
+	DefaultAccessTTL   = 30 * time.Minute
+	DefaultRefreshTTL  = 14 * 24 * time.Hour
+	DefaultSessionTTL  = 90 * 24 * time.Hour
+	DefaultReuseWindow = MaxReuseWindow
+	DefaultUserCache   = 5 * time.Second
+
+	// MaxReuseWindow bounds how long a stolen previous token is answered.
+	MaxReuseWindow = time.Minute
+)
+
+// leeway is the most that a resource server's clock may lag (SECURITY 11):
+// revocations and keys are kept so much longer than the tokens they concern.
+const leeway = time.Minute
+
+// Config says what a Service is made of. Issuer, Audience, Sessions, Users,
+// Keys and MasterKey must be set; everything else has a default.
+type Config struct {
+	Issuer   string   // iss of every token: the public URL, without a slash at its end
+	Audience []string // aud of access tokens: who accepts them
+	ClientID string   // client_id of access tokens; "pawl"
+
+	Sessions  SessionStore
+	Users     Users
+	Keys      KeyStore
+	MasterKey MasterKey // seals the keys in Keys
+
+	Policy    Policy    // zero durations mean the defaults
+	KeyPolicy KeyPolicy // zero values mean the defaults
+	// UnsafeNoReuseWindow makes every reissue advance, for benchmarks only: two
+	// tabs that refresh at once then sign the person out.
+	UnsafeNoReuseWindow bool
+	SessionsPerUser     int // most live sessions of one user; 0: no limit; 1: a sign-in ends the one before
+
+	Hasher         *password.Hasher // nil: Argon2id with the package's defaults
+	PasswordPolicy password.Policy
+
+	UserCache time.Duration // how long a user's roles and standing are believed; at most 5 s; 0: 5 s; negative: not at all
+
+	Now     func() time.Time             // nil: time.Now. The store's clock, where it has one
+	OnEvent func(context.Context, Event) // nil: none. Called in line, concurrently; must be quick
+	Log     *slog.Logger                 // nil: slog.Default(). Troubles in the background only
+}
+
+// Service issues and ends sessions. Its methods are safe for concurrent use.
+// Errors are *api.Error, ready for the wire; what caused them is wrapped.
+type Service struct {
+	cfg     Config
+	access  token.AccessVerifier
+	refresh token.RefreshVerifier
+	users   *userCache
+
+	keysMu     sync.Mutex // one reload at a time
+	keys       atomic.Pointer[keyring]
+	keysLoaded atomic.Int64 // unix ms of the last reload
+
+	revoked  token.Revoked
+	cursor   string       // of the revocation log; the follower's own
+	followed atomic.Int64 // unix ms of the last successful look at the log
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New checks the configuration, loads or makes the keys, reads the live
+// revocations, and starts what goes on in the background. Call Close at the
+// end. It gives ErrMasterKey if the keys cannot be opened.
+func New(ctx context.Context, cfg Config) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg:     cfg,
+		access:  token.AccessVerifier{Issuer: cfg.Issuer, Audience: cfg.Audience},
+		refresh: token.RefreshVerifier{Issuer: cfg.Issuer},
+		users:   newUserCache(cfg.Users, cfg.UserCache, cfg.Now),
+	}
+	if err := s.loadKeys(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.followOnce(ctx); err != nil {
+		return nil, fmt.Errorf("read the revocations: %w", err)
+	}
+	background, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.goEvery(background, followEvery, "follow the revocation log", s.followOnce)
+	s.goEvery(background, cfg.KeyPolicy.Reload, "reload the keys", s.loadKeys)
+	s.goEvery(background, sweepEvery, "clean up", s.sweepOnce)
+	return s, nil
+}
+
+// Close stops the background work and waits for it. The stores stay open:
+// they belong to the caller.
+func (s *Service) Close() {
+	s.stop()
+	s.done.Wait()
+}
+
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Issuer == "":
+		return c, errors.New("pawl: Config.Issuer is missing: the public URL of this service")
+	case len(c.Audience) == 0:
+		return c, errors.New("pawl: Config.Audience is missing: who accepts the access tokens")
+	case c.Sessions == nil || c.Users == nil || c.Keys == nil:
+		return c, errors.New("pawl: Config needs Sessions, Users and Keys")
+	case c.MasterKey.IsZero():
+		return c, errors.New("pawl: Config.MasterKey is missing: make one with NewMasterKey and keep it")
+	case c.SessionsPerUser < 0:
+		return c, errors.New("pawl: Config.SessionsPerUser must not be negative")
+	}
+	p, err := c.Policy.withDefaults(c.UnsafeNoReuseWindow)
+	if err != nil {
+		return c, err
+	}
+	c.Policy = p
+	if c.KeyPolicy, err = c.KeyPolicy.withDefaults(); err != nil {
+		return c, err
+	}
+	if c.Hasher == nil {
+		if c.Hasher, err = password.New(password.Options{}); err != nil {
+			return c, err
+		}
+	}
+	if c.ClientID == "" {
+		c.ClientID = "pawl"
+	}
+	if c.UserCache == 0 || c.UserCache > DefaultUserCache {
+		c.UserCache = DefaultUserCache
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c, nil
+}
+
+func (p Policy) withDefaults(noWindow bool) (Policy, error) {
+	for _, d := range []struct {
+		v   *time.Duration
+		def time.Duration
+	}{{&p.AccessTTL, DefaultAccessTTL}, {&p.RefreshTTL, DefaultRefreshTTL}, {&p.SessionTTL, DefaultSessionTTL}, {&p.ReuseWindow, DefaultReuseWindow}} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+		if *d.v < 0 {
+			return p, errors.New("pawl: a Policy's durations must not be negative")
+		}
+	}
+	if noWindow {
+		p.ReuseWindow = 0
+	}
+	switch {
+	case p.ReuseWindow > MaxReuseWindow:
+		return p, fmt.Errorf("pawl: Policy.ReuseWindow is at most %v", MaxReuseWindow)
+	case p.AccessTTL < time.Second || p.RefreshTTL < time.Second || p.SessionTTL < time.Second:
+		return p, errors.New("pawl: tokens must live for a second at least: they carry whole seconds")
+	}
+	return p, nil
+}
+
+// now is the one place where the service looks at the clock. Records keep
+// milliseconds.
+func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// Now is the service's clock, in whole milliseconds.
+func (s *Service) Now() time.Time { return s.now() }
+
+// Issuer is the issuer of the tokens.
+func (s *Service) Issuer() string { return s.cfg.Issuer }
+
+// Audience is the audience of the access tokens.
+func (s *Service) Audience() []string { return s.cfg.Audience }
+
+// unavailable maps a store's failure to the wire: 503, and nothing is lost
+// (row 8).
+func unavailable(err error) *api.Error { return api.ErrUnavailable.Wrap(err) }

@@ -1,0 +1,149 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pawlauth/pawl/token"
+)
+
+// What a store answers besides "done". Any other error means that the store
+// could not answer: the caller sends 503 and nothing is lost.
+var (
+	ErrNotFound = errors.New("pawl: not found")
+	ErrConflict = errors.New("pawl: conflict")
+	// ErrEnded refuses a sign-in that raced an end of the user's sessions.
+	ErrEnded = errors.New("pawl: sessions were ended meanwhile")
+)
+
+// SessionKey names a session: always by user and id, because a clustered store
+// places everything of one user together.
+type SessionKey struct {
+	User string // subject of the user's tokens
+	ID   string // the public session id (sid), 22 characters
+}
+
+// Client is where a session is used from, for people to recognise it.
+type Client struct {
+	Address string // of the last sign-in or advance
+	Agent   string // browser and system, short
+	Label   string // given at sign-in
+}
+
+// Session is the record of a session, one for its whole life. Times are whole
+// milliseconds, AuthTime whole seconds, all UTC.
+type Session struct {
+	SessionKey
+	Generation  uint64    // how many times the refresh token has turned; the first is 0
+	Created     time.Time // sign-in
+	Rotated     time.Time // when the current generation was made
+	Opened      time.Time // when its reuse window was opened: Rotated, or later by one re-send
+	IdleExpires time.Time // without a reissue the session is over then; never after Ends
+	Ends        time.Time // absolute end
+	AuthTime    time.Time // when the person proved who they are
+	Client      Client
+	LastKey     [32]byte // SHA-256 of the Idempotency-Key that made the last advance; zero: none
+	Ended       time.Time
+	EndReason   string // a reason of package api; empty while the session lives
+}
+
+// Live reports whether the session has neither ended nor run out at now, mark
+// being the user's.
+func (s *Session) Live(mark Mark, now time.Time) bool {
+	return s.Ended.IsZero() && !mark.Covers(s.AuthTime) && now.Before(s.IdleExpires) && now.Before(s.Ends)
+}
+
+// Mark ends everything of a user up to a moment: sessions and access tokens
+// with auth_time ≤ NotBefore. The zero Mark ends nothing.
+type Mark struct {
+	NotBefore time.Time // whole seconds
+	Reason    string
+	// Version grows with every mark, even where NotBefore does not.
+	Version uint64
+}
+
+// Covers reports whether a sign-in at authTime is ended by the mark.
+func (m Mark) Covers(authTime time.Time) bool {
+	return m.Version > 0 && !authTime.After(m.NotBefore)
+}
+
+// Later is the mark that results from the user's own and everyone's.
+func (m Mark) Later(other Mark) Mark {
+	if other.NotBefore.After(m.NotBefore) {
+		m.NotBefore, m.Reason = other.NotBefore, other.Reason
+	}
+	m.Version += other.Version
+	return m
+}
+
+// SessionStore holds sessions, the marks, and the revocation log. It never
+// decides: [Decide] does. All methods are safe for concurrent use, by several
+// processes too where the engine allows that, and read their own writes: what
+// a method answered is seen by every call that starts after it, on any node.
+// A write is durable when its method returns. An error other than those named
+// means that nothing is known of the outcome.
+type SessionStore interface {
+	// Mark gives the later of the user's own mark and everyone's.
+	Mark(ctx context.Context, user string) (Mark, error)
+
+	// Create stores a new session. seen is the Mark that the caller read before
+	// it checked the person's credentials: if its version has moved, ErrEnded.
+	// If limit > 0 and the user has that many live sessions at s.Created, the
+	// ones created first are ended, reason session_limit, and returned.
+	// ErrConflict if the session exists. All of it is one atomic step.
+	Create(ctx context.Context, s Session, seen Mark, limit int) (evicted []Session, err error)
+
+	// Get reads a session, ended or not, and the user's mark, both of the same
+	// moment. ErrNotFound (with the mark) if there is none.
+	Get(ctx context.Context, k SessionKey) (Session, Mark, error)
+
+	// Rotate replaces the session by next if it has not ended, no mark covers
+	// it, and generation and Opened are still those of from; otherwise applied
+	// is false and nothing is changed. User, ID, Created, Ends, AuthTime and
+	// Client.Label are never changed by it.
+	Rotate(ctx context.Context, from, next Session) (applied bool, err error)
+
+	// End ends a session and writes its log entry in one atomic step. ended is
+	// false, and nothing is written, if there is no such session or it had
+	// ended already.
+	End(ctx context.Context, k SessionKey, reason string, at time.Time) (ended bool, err error)
+
+	// EndUser ends the user's sessions but keep (none if empty), moves the
+	// user's mark and writes one log entry of kind user, in one atomic step. The
+	// new mark's NotBefore is the second of at, or later if a session of the
+	// user has a later AuthTime; it never moves back. The kept session, if it
+	// lives, gets the AuthTime NotBefore + 1 s. A user who has no sessions gets
+	// the mark too. It returns the new mark (the later of it and everyone's)
+	// and how many sessions were ended.
+	EndUser(ctx context.Context, user, keep, reason string, at time.Time) (Mark, int, error)
+
+	// EndAll moves everyone's mark, as EndUser does one user's, and writes one
+	// log entry of kind all. It takes no time per session: the mark itself ends
+	// them, for Rotate and Create too.
+	EndAll(ctx context.Context, reason string, at time.Time) (Mark, error)
+
+	// List gives the user's sessions that have not ended, oldest first, and the
+	// mark of the same moment. It does not judge expiry.
+	List(ctx context.Context, user string) ([]Session, Mark, error)
+
+	// Revocations gives at most limit entries of the log after the cursor, in
+	// an order in which no entry can appear later before one already given. An
+	// empty cursor, or one that the store does not know (it was restored from a
+	// backup, or started anew), gives the log from its beginning, with Reset.
+	Revocations(ctx context.Context, after string, limit int) (RevocationPage, error)
+
+	// Sweep deletes sessions that ran out, and log entries written, before the
+	// given moments, at most limit of each, and reports how many it deleted.
+	// It never keeps other calls waiting for more than one such batch. Zero
+	// deleted means that the whole store has been looked through.
+	Sweep(ctx context.Context, sessions, log time.Time, limit int) (deleted int, err error)
+}
+
+// RevocationPage is a piece of the revocation log.
+type RevocationPage struct {
+	Entries []token.Revocation
+	Cursor  string // where the next page starts; opaque
+	Reset   bool   // Entries start anew: what was read before is void
+	More    bool   // there is more to read now
+}

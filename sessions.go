@@ -1,0 +1,145 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
+)
+
+// Sessions lists the live sessions of the person whom the access token names,
+// oldest first. Times are no finer than an hour: whoever has stolen a session
+// could otherwise see when its owner rotates, and ride behind.
+func (s *Service) Sessions(ctx context.Context, who *token.Access) ([]api.SessionInfo, error) {
+	live, err := s.SessionsOf(ctx, who.Subject)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]api.SessionInfo, 0, len(live))
+	for _, rec := range live {
+		infos = append(infos, api.SessionInfo{
+			ID: rec.ID, Current: rec.ID == who.SessionID,
+			Address: rec.Client.Address, Agent: rec.Client.Agent, Label: rec.Client.Label,
+			CreatedAt: rec.Created.Truncate(time.Hour), LastUse: rec.Rotated.Truncate(time.Hour),
+			IdleAt: rec.IdleExpires.Truncate(time.Hour), EndsAt: rec.Ends.Truncate(time.Hour),
+		})
+	}
+	return infos, nil
+}
+
+// SessionsOf gives a user's live sessions, oldest first, for an administrator.
+func (s *Service) SessionsOf(ctx context.Context, user string) ([]Session, error) {
+	all, mark, err := s.cfg.Sessions.List(ctx, user)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	now := s.now()
+	live := all[:0]
+	for _, rec := range all {
+		if rec.Live(mark, now) {
+			live = append(live, rec)
+		}
+	}
+	return live, nil
+}
+
+// EndSession ends one of the person's own sessions. Ending an ended one is
+// fine; ErrNotFound for one that they never had.
+func (s *Service) EndSession(ctx context.Context, who *token.Access, sid string, by Client) error {
+	reason := api.ReasonSignedOutElsewhere
+	if sid == who.SessionID {
+		reason = api.ReasonSignedOut
+	}
+	return s.endKnown(ctx, SessionKey{User: who.Subject, ID: sid}, reason, by)
+}
+
+// EndSessionOf ends a session for an administrator; as EndSession otherwise.
+func (s *Service) EndSessionOf(ctx context.Context, key SessionKey, by Client) error {
+	return s.endKnown(ctx, key, api.ReasonEndedByAdmin, by)
+}
+
+func (s *Service) endKnown(ctx context.Context, key SessionKey, reason string, by Client) error {
+	ended, err := s.end(ctx, key, reason, by)
+	if err != nil || ended {
+		return err
+	}
+	switch _, _, err := s.cfg.Sessions.Get(ctx, key); {
+	case errors.Is(err, ErrNotFound):
+		return api.ErrNotFound.With("There is no such session.")
+	case err != nil:
+		return unavailable(err)
+	}
+	return nil
+}
+
+// EndOthers ends all of the person's sessions but the one that asks, and says
+// how many there were. After an error some may be left: asking again ends them.
+func (s *Service) EndOthers(ctx context.Context, who *token.Access, by Client) (int, error) {
+	live, err := s.SessionsOf(ctx, who.Subject)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, rec := range live {
+		if rec.ID == who.SessionID {
+			continue
+		}
+		ended, err := s.end(ctx, rec.SessionKey, api.ReasonSignedOutElsewhere, by)
+		if err != nil {
+			return n, err
+		}
+		if ended {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// EndUser ends all sessions of a user, and every access token they have. reason
+// is one of package api. It says how many sessions there were.
+func (s *Service) EndUser(ctx context.Context, user, reason string) (int, error) {
+	_, n, err := s.endUser(ctx, user, "", reason)
+	return n, err
+}
+
+func (s *Service) endUser(ctx context.Context, user, keep, reason string) (Mark, int, error) {
+	now := s.now()
+	mark, n, err := s.cfg.Sessions.EndUser(ctx, user, keep, reason, now)
+	if err != nil {
+		return mark, 0, unavailable(err)
+	}
+	s.users.forget(user)
+	s.revoked.Add(token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now})
+	s.emit(ctx, Event{At: now, Kind: EventUserEnded, User: user, Reason: reason})
+	return mark, n, nil
+}
+
+// endDisabled ends what a disabled user still has (SECURITY 25). It costs a
+// write only while there is something to end.
+func (s *Service) endDisabled(ctx context.Context, user string) {
+	if live, err := s.SessionsOf(ctx, user); err == nil && len(live) > 0 {
+		_, _ = s.EndUser(ctx, user, api.ReasonDisabled) // a failing store: the next reissue tries again
+	}
+}
+
+// EndAll ends everyone's sessions and access tokens.
+func (s *Service) EndAll(ctx context.Context, reason string) error {
+	now := s.now()
+	mark, err := s.cfg.Sessions.EndAll(ctx, reason, now)
+	if err != nil {
+		return unavailable(err)
+	}
+	s.revoked.Add(token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now})
+	s.emit(ctx, Event{At: now, Kind: EventAllEnded, Reason: reason})
+	return nil
+}
+
+// accessError maps a refused access token to the wire.
+func accessError(err error) *api.Error {
+	if errors.Is(err, token.ErrExpired) {
+		return api.ErrTokenExpired.Wrap(err)
+	}
+	return api.ErrInvalidToken.Wrap(err)
+}
