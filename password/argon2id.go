@@ -1,0 +1,150 @@
+package password
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Lengths in bytes: of our own salts and tags, as RFC 9106, 3.1 and 4 advise,
+// and of those accepted. The upper bounds follow the PHC string format; a tag
+// below 16 bytes would be found by chance too easily.
+const (
+	saltBytes, minSalt, maxSalt = 16, 8, 64
+	tagBytes, minTag, maxTag    = 32, 16, 64
+)
+
+// maxPHC is longer than any PHC string within the bounds.
+const maxPHC = 256
+
+// argon2idHash is a PHC string: $argon2id$v=19$m=19456,t=2,p=1$salt$tag
+// (https://github.com/P-H-C/phc-string-format).
+type argon2idHash struct {
+	params Params
+	salt   []byte
+	tag    []byte
+}
+
+var _ stored = argon2idHash{}
+
+func newArgon2id(p Params, pw string) argon2idHash {
+	h := argon2idHash{params: p, salt: random(saltBytes)}
+	h.tag = h.derive(pw, tagBytes)
+	return h
+}
+
+// dummyHash costs as much to check as a real one and matches nothing: its tag
+// is not derived from any password, which also keeps start-up quick.
+func dummyHash(p Params) argon2idHash {
+	return argon2idHash{params: p, salt: random(saltBytes), tag: random(tagBytes)}
+}
+
+func (h argon2idHash) derive(pw string, n int) []byte {
+	p := h.params
+	return argon2.IDKey([]byte(pw), h.salt, p.Time, p.Memory, p.Threads, uint32(n))
+}
+
+func (h argon2idHash) matches(pw string) bool {
+	return subtle.ConstantTimeCompare(h.derive(pw, len(h.tag)), h.tag) == 1
+}
+
+func (h argon2idHash) cost() cost { return h.params.cost() }
+
+func (h argon2idHash) current(p Params) bool {
+	return h.params == p && len(h.salt) >= saltBytes && len(h.tag) == tagBytes
+}
+
+// String returns the PHC string. parseArgon2id accepts no other spelling.
+func (h argon2idHash) String() string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
+		h.params.Memory, h.params.Time, h.params.Threads, b64.EncodeToString(h.salt), b64.EncodeToString(h.tag))
+}
+
+// b64 is unpadded and strict: one string of bytes has one spelling.
+var b64 = base64.RawStdEncoding.Strict()
+
+func parseArgon2id(s string) (stored, error) {
+	if len(s) > maxPHC {
+		return nil, fmt.Errorf("longer than %d bytes", maxPHC)
+	}
+	f := strings.Split(s, "$")
+	if len(f) != 6 {
+		return nil, errors.New("not of the form $argon2id$v=19$m=…,t=…,p=…$salt$hash")
+	}
+	if f[2] != "v="+strconv.Itoa(argon2.Version) {
+		return nil, errors.New("version is not 19")
+	}
+	params, err := parseParams(f[3])
+	if err != nil {
+		return nil, err
+	}
+	salt, err := decode("salt", f[4], minSalt, maxSalt)
+	if err != nil {
+		return nil, err
+	}
+	tag, err := decode("hash", f[5], minTag, maxTag)
+	if err != nil {
+		return nil, err
+	}
+	return argon2idHash{params: params, salt: salt, tag: tag}, nil
+}
+
+// parseParams reads "m=…,t=…,p=…", in this order and with nothing else.
+func parseParams(s string) (p Params, err error) {
+	f := strings.Split(s, ",")
+	if len(f) != 3 {
+		return p, errors.New("parameters are not m=…,t=…,p=…")
+	}
+	memory, err := number(f[0], "m=", 32)
+	if err != nil {
+		return p, err
+	}
+	passes, err := number(f[1], "t=", 32)
+	if err != nil {
+		return p, err
+	}
+	threads, err := number(f[2], "p=", 8)
+	if err != nil {
+		return p, err
+	}
+	p = Params{Memory: uint32(memory), Time: uint32(passes), Threads: uint8(threads)}
+	return p, p.bounded()
+}
+
+// number reads a decimal without sign or leading zeros after its key.
+func number(s, key string, bits int) (uint64, error) {
+	digits, found := strings.CutPrefix(s, key)
+	n, err := strconv.ParseUint(digits, 10, bits)
+	if !found || err != nil || strconv.FormatUint(n, 10) != digits {
+		return 0, fmt.Errorf("parameter %s is missing, out of place or not a number in its range", key)
+	}
+	return n, nil
+}
+
+func decode(what, s string, least, most int) ([]byte, error) {
+	// DecodeString skips line breaks, strict or not.
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, fmt.Errorf("%s is not canonical unpadded base64", what)
+	}
+	b, err := b64.DecodeString(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not canonical unpadded base64", what)
+	}
+	if len(b) < least || len(b) > most {
+		return nil, fmt.Errorf("%s of %d bytes is not within %d and %d", what, len(b), least, most)
+	}
+	return b, nil
+}
+
+// random never fails: crypto/rand ends the process rather than return an error.
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
