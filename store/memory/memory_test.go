@@ -1,0 +1,17 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/pawlauth/pawl/store/memory"
+	"github.com/pawlauth/pawl/store/storetest"
+)
+
+func open(testing.TB) storetest.Backend {
+	s := memory.New()
+	node := storetest.Node{Sessions: s, Users: s, Keys: s}
+	return storetest.Backend{Node: node, Second: node}
+}
+
+func TestStore(t *testing.T)      { storetest.Run(t, open) }
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }

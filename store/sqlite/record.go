@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"encoding/base64"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/pawlauth/pawl"
+)
+
+// columns of a session, in the order of readSession.
+const columns = ` s.user, s.sid, s.generation, s.created, s.rotated, s.opened, s.idle_expires, s.ends,
+	s.auth_time, s.address, s.agent, s.label, s.last_key, s.ended, s.end_reason `
+
+// readSession reads columns from position i.
+func readSession(r row, i int) pawl.Session {
+	s := pawl.Session{
+		SessionKey:  pawl.SessionKey{User: r.text(i), ID: sidText(r.blob(i + 1))},
+		Generation:  uint64(r.int(i + 2)),
+		Created:     fromMillis(r.int(i + 3)),
+		Rotated:     fromMillis(r.int(i + 4)),
+		Opened:      fromMillis(r.int(i + 5)),
+		IdleExpires: fromMillis(r.int(i + 6)),
+		Ends:        fromMillis(r.int(i + 7)),
+		AuthTime:    fromSeconds(r.int(i + 8)),
+		Client:      pawl.Client{Address: r.text(i + 9), Agent: r.text(i + 10), Label: r.text(i + 11)},
+		Ended:       fromMillis(r.int(i + 13)),
+		EndReason:   r.text(i + 14),
+	}
+	copy(s.LastKey[:], r.blob(i+12))
+	return s
+}
+
+// standing is the user's mark and everyone's, in the order of readMark.
+const standing = ` e.not_before, e.reason, e.version, m.not_before, m.reason, m.version `
+
+// standingColumns is how many columns standing has.
+const standingColumns = 6
+
+// readMark reads standing from position 0: the later of the two marks.
+func readMark(r row) pawl.Mark {
+	own := oneMark(r[3:])
+	return own.Later(oneMark(r))
+}
+
+func oneMark(r row) pawl.Mark {
+	if r.int(2) == 0 {
+		return pawl.Mark{}
+	}
+	return pawl.Mark{NotBefore: fromSeconds(r.int(0)), Reason: r.text(1), Version: uint64(r.int(2))}
+}
+
+// covered is the auth_time up to which a mark ends sessions.
+func covered(m pawl.Mark) int64 {
+	if m.Version == 0 {
+		return math.MinInt64
+	}
+	return seconds(m.NotBefore)
+}
+
+// sidEncoding has one text for each id: another spelling is another id, which
+// no session has.
+var sidEncoding = base64.RawURLEncoding.Strict()
+
+func sidText(b []byte) string { return sidEncoding.EncodeToString(b) }
+
+var errSessionID = errors.New("a session id is 16 bytes in base64url")
+
+func sidBytes(id string) ([]byte, error) {
+	b, err := sidEncoding.DecodeString(id)
+	if err != nil || len(b) != 16 {
+		return nil, errSessionID
+	}
+	return b, nil
+}
+
+func keyBytes(h [32]byte) any {
+	if h == [32]byte{} {
+		return nil
+	}
+	return h[:]
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func fromSeconds(s int64) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
+}

@@ -1,0 +1,124 @@
+// Package sqlite keeps everything in one SQLite file: the store of a Pawl that
+// runs on one machine. It needs no cgo.
+//
+// Every write is durable (WAL, synchronous=FULL) before it is answered, and
+// concurrent writes share a commit. Several processes may have the file open:
+// a server and the command line, say.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pawlauth/pawl"
+)
+
+var (
+	_ pawl.SessionStore = (*Store)(nil)
+	_ pawl.UserStore    = (*Store)(nil)
+	_ pawl.KeyStore     = (*Store)(nil)
+)
+
+// Options of [Open]. The zero value is what a server wants.
+type Options struct {
+	// Readers is how many connections read at the same time; 0 means 4.
+	Readers int
+}
+
+// Store is a session store, a user table and a key store in one file. All
+// methods are safe for concurrent use.
+type Store struct {
+	path  string
+	epoch string // of the revocation log
+	w     *writer
+	read  chan *conn // those not in use
+	count int        // of connections in read
+	sweep sweeping
+}
+
+// Open opens the database at path, or makes a new one, mode 0600, where there
+// is no file. It brings an older schema up to date. It refuses, and leaves
+// alone, whatever is not a healthy Pawl database that this program knows and
+// that only its owner can read; the error names the path and what to do.
+func Open(ctx context.Context, path string, opts Options) (*Store, error) {
+	full, err := prepareFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: full, count: opts.Readers}
+	if s.count <= 0 {
+		s.count = 4
+	}
+	c, err := connect(ctx, full)
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	if err := migrate(c); err != nil {
+		c.close()
+		return nil, s.fault(err)
+	}
+	s.w = newWriter(c)
+	if err := s.openReaders(ctx); err != nil {
+		return nil, errors.Join(s.fault(err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openReaders(ctx context.Context) error {
+	s.read = make(chan *conn, s.count)
+	for i := range s.count {
+		c, err := connect(ctx, s.path, "query_only(1)")
+		if err != nil {
+			s.count = i
+			return err
+		}
+		s.read <- c
+	}
+	return s.reading(ctx, func(c *conn) error {
+		return c.query("SELECT value FROM meta WHERE name = 'epoch'", func(r row) error {
+			s.epoch = r.text(0)
+			return nil
+		})
+	})
+}
+
+// Close finishes the writes that were begun and closes the file. Calls that
+// start after it fail.
+func (s *Store) Close() error {
+	err := s.w.close()
+	for ; s.count > 0; s.count-- {
+		err = errors.Join(err, (<-s.read).close())
+	}
+	return err
+}
+
+// reading runs f with a connection that sees all that was committed.
+func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case c := <-s.read:
+		defer func() { s.read <- c }()
+		return s.fault(f(c))
+	case <-s.w.idle:
+		return s.fault(errClosed)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// writing runs f in a transaction and returns when it is durable.
+func (s *Store) writing(ctx context.Context, f func(*conn) error) error {
+	return s.fault(s.w.write(ctx, f))
+}
+
+// fault says what a person can do about an error of the database. Answers and
+// ends of contexts stay as they are.
+func (s *Store) fault(err error) error {
+	if err == nil || isAnswer(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("database %s: %w%s", s.path, err, advice(err))
+}

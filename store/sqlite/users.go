@@ -1,0 +1,179 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/pawlauth/pawl"
+)
+
+const selectUser = `SELECT id, login, hash, disabled, roles, claims FROM users `
+
+// ByID implements [pawl.Users].
+func (s *Store) ByID(ctx context.Context, id string) (pawl.User, error) {
+	return s.user(ctx, selectUser+`WHERE id = ?`, id)
+}
+
+// ByLogin implements [pawl.Users].
+func (s *Store) ByLogin(ctx context.Context, login string) (pawl.User, error) {
+	folded, err := pawl.FoldLogin(login)
+	if err != nil {
+		return pawl.User{}, pawl.ErrNotFound
+	}
+	return s.user(ctx, selectUser+`WHERE folded = ?`, folded)
+}
+
+func (s *Store) user(ctx context.Context, query, key string) (u pawl.User, err error) {
+	err = s.reading(ctx, func(c *conn) error {
+		found := false
+		err := c.query(query, func(r row) (err error) {
+			found = true
+			u, err = readUser(r)
+			return err
+		}, key)
+		if err == nil && !found {
+			return pawl.ErrNotFound
+		}
+		return err
+	})
+	return u, err
+}
+
+func readUser(r row) (pawl.User, error) {
+	u := pawl.User{ID: r.text(0), Login: r.text(1), PasswordHash: r.text(2), Disabled: r.int(3) != 0}
+	if err := json.Unmarshal([]byte(r.text(4)), &u.Roles); err != nil {
+		return u, fmt.Errorf("the roles of user %s: %w", u.ID, err)
+	}
+	if claims := r.text(5); claims != "" {
+		if err := json.Unmarshal([]byte(claims), &u.Claims); err != nil {
+			return u, fmt.Errorf("the claims of user %s: %w", u.ID, err)
+		}
+	}
+	return u, nil
+}
+
+// SetPasswordHash implements [pawl.PasswordSetter].
+func (s *Store) SetPasswordHash(ctx context.Context, id, old, new string) error {
+	return s.writing(ctx, func(c *conn) error {
+		changed, err := c.exec(`UPDATE users SET hash = ? WHERE id = ? AND hash = ?`, new, id, old)
+		if err != nil || changed == 1 {
+			return err
+		}
+		if n, err := c.int(`SELECT count(*) FROM users WHERE id = ?`, id); err != nil {
+			return err
+		} else if n == 0 {
+			return pawl.ErrNotFound
+		}
+		return pawl.ErrConflict
+	})
+}
+
+// userRow is a user as the table has it.
+type userRow struct {
+	pawl.User
+	folded, roles, claims string
+}
+
+func newUserRow(u pawl.User) (r userRow, err error) {
+	r.User = u
+	if r.folded, err = pawl.FoldLogin(u.Login); err != nil {
+		return r, err
+	}
+	roles, err := json.Marshal(append([]string{}, u.Roles...))
+	if err != nil {
+		return r, err
+	}
+	r.roles = string(roles)
+	if len(u.Claims) > 0 {
+		claims, err := json.Marshal(u.Claims)
+		if err != nil {
+			return r, fmt.Errorf("the claims of user %s cannot be kept as JSON: %w", u.Login, err)
+		}
+		r.claims = string(claims)
+	}
+	return r, nil
+}
+
+// CreateUser implements [pawl.UserStore].
+func (s *Store) CreateUser(ctx context.Context, u pawl.User) error {
+	r, err := newUserRow(u)
+	if err != nil {
+		return err
+	}
+	return s.writing(ctx, func(c *conn) error { return addUser(c, r) })
+}
+
+func addUser(c *conn, r userRow) error {
+	if n, err := c.int(`SELECT count(*) FROM users WHERE id = ? OR folded = ?`, r.ID, r.folded); err != nil {
+		return err
+	} else if n > 0 {
+		return pawl.ErrConflict
+	}
+	disabled := int64(0)
+	if r.Disabled {
+		disabled = 1
+	}
+	_, err := c.exec(`INSERT INTO users (id, folded, login, hash, disabled, roles, claims) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		r.ID, r.folded, r.Login, r.PasswordHash, disabled, r.roles, r.claims)
+	return err
+}
+
+// ListUsers implements [pawl.UserStore].
+func (s *Store) ListUsers(ctx context.Context, after string, limit int) (list []pawl.User, err error) {
+	if folded, err := pawl.FoldLogin(after); err == nil {
+		after = folded
+	}
+	err = s.reading(ctx, func(c *conn) error {
+		return c.query(selectUser+`WHERE folded > ? ORDER BY folded LIMIT ?`, func(r row) error {
+			u, err := readUser(r)
+			list = append(list, u)
+			return err
+		}, after, int64(max(limit, 0)))
+	})
+	return list, err
+}
+
+// OfferSetup implements [pawl.UserStore].
+func (s *Store) OfferSetup(ctx context.Context, code [32]byte) (bool, error) {
+	open := new(bool)
+	err := s.writing(ctx, func(c *conn) error {
+		admin, err := hasAdmin(c)
+		if *open = !admin; err != nil || admin {
+			return err
+		}
+		_, err = c.exec(`INSERT OR REPLACE INTO setup_code (id, hash) VALUES (1, ?)`, code[:])
+		return err
+	})
+	return err == nil && *open, err
+}
+
+func hasAdmin(c *conn) (bool, error) {
+	n, err := c.int(`SELECT EXISTS (SELECT 1 FROM users, json_each(users.roles) r WHERE r.value = ?)`, pawl.RoleAdmin)
+	return n > 0, err
+}
+
+// CreateFirst implements [pawl.UserStore].
+func (s *Store) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) error {
+	r, err := newUserRow(u)
+	if err != nil {
+		return err
+	}
+	return s.writing(ctx, func(c *conn) error {
+		if n, err := c.int(`SELECT count(*) FROM setup_code WHERE hash = ?`, code[:]); err != nil {
+			return err
+		} else if n == 0 {
+			return pawl.ErrNotFound
+		}
+		if admin, err := hasAdmin(c); err != nil {
+			return err
+		} else if admin {
+			return pawl.ErrNotFound
+		}
+		if err := addUser(c, r); err != nil {
+			return err
+		}
+		_, err := c.exec(`DELETE FROM setup_code`)
+		return err
+	})
+}

@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"flag"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+)
+
+var benchSessions = flag.Int("storetest.sessions", 1000, "sessions to seed before a benchmark of a store")
+
+// Seed stores n sessions, ten a user, and gives their first 10,000 at most.
+// Creating them from several goroutines lets a store share its commits.
+func Seed(tb testing.TB, s pawl.SessionStore, n int, at time.Time) []pawl.Session {
+	tb.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	some := make([]pawl.Session, min(n, 10_000))
+	for range 64 {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				rec := NewSession(benchUser(i/10), at)
+				if _, err := s.Create(tb.Context(), rec, pawl.Mark{}, 0); err != nil {
+					tb.Error(err)
+					return
+				}
+				if i < len(some) {
+					some[i] = rec
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return some
+}
+
+// benchUser has the length of an ID of Pawl's own.
+func benchUser(i int) string { return fmt.Sprintf("user-%017d", i*7919%100_000_007) }
+
+// Bench measures a store: what a reissue costs, alone and among others, and
+// that other calls do not slow it down.
+func Bench(b *testing.B, open Open) {
+	n := *benchSessions
+	for _, clients := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("Rotate/clients=%d", clients), func(b *testing.B) {
+			f := newFixture(b, open)
+			benchRotate(b, f, Seed(b, f.Sessions, max(n, clients), noon), clients)
+		})
+		b.Run(fmt.Sprintf("GetRotate/clients=%d", clients), func(b *testing.B) {
+			f := newFixture(b, open)
+			benchReissue(b, f, Seed(b, f.Sessions, max(n, clients), noon), clients)
+		})
+	}
+	b.Run("Get", func(b *testing.B) {
+		f := newFixture(b, open)
+		some := Seed(b, f.Sessions, n, noon)
+		for i := 0; b.Loop(); i++ {
+			f.get(some[i*7%len(some)].SessionKey)
+		}
+	})
+	b.Run("Create/clients=16", func(b *testing.B) {
+		f := newFixture(b, open)
+		Seed(b, f.Sessions, n, noon)
+		b.ResetTimer()
+		parallel(b, 16, func(worker, i int) {
+			f.create(NewSession(benchUser(b.N+worker), noon), pawl.Mark{})
+		})
+	})
+	b.Run("List", func(b *testing.B) {
+		f := newFixture(b, open)
+		Seed(b, f.Sessions, n, noon)
+		for i := 0; b.Loop(); i++ {
+			if _, _, err := f.Sessions.List(f.ctx, benchUser(i%max(n/10, 1))); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("EndUser", func(b *testing.B) {
+		f := newFixture(b, open)
+		Seed(b, f.Sessions, n, noon)
+		for i := 0; b.Loop(); i++ {
+			if _, _, err := f.Sessions.EndUser(f.ctx, benchUser(i%max(n/10, 1)), "", api.ReasonEndedByAdmin, noon); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("SweepPass", func(b *testing.B) {
+		f := newFixture(b, open)
+		Seed(b, f.Sessions, n, noon)
+		for b.Loop() {
+			if _, err := f.Sessions.Sweep(f.ctx, noon, noon, 500); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// parallel runs f b.N times from so many goroutines.
+func parallel(b *testing.B, clients int, f func(worker, i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for worker := range clients {
+		wg.Go(func() {
+			for i := int(next.Add(1)); i <= b.N; i = int(next.Add(1)) {
+				f(worker, i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func benchRotate(b *testing.B, f *fixture, some []pawl.Session, clients int) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b, clients, func(worker, i int) {
+		s := &some[worker+i/clients*clients%(len(some)/clients*clients)]
+		next := Advanced(*s, noon.Add(time.Duration(i)*ms))
+		if ok, err := f.Sessions.Rotate(f.ctx, *s, next); err != nil || !ok {
+			b.Errorf("rotate: %v %v", ok, err)
+		}
+		*s = next
+	})
+}
+
+// benchReissue does what a reissue asks of the store.
+func benchReissue(b *testing.B, f *fixture, some []pawl.Session, clients int) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b, clients, func(worker, i int) {
+		s := &some[worker+i/clients*clients%(len(some)/clients*clients)]
+		rec, _, err := f.Sessions.Get(f.ctx, s.SessionKey)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		if ok, err := f.Sessions.Rotate(f.ctx, rec, Advanced(rec, noon.Add(time.Duration(i)*ms))); err != nil || !ok {
+			b.Errorf("rotate: %v %v", ok, err)
+		}
+	})
+}

@@ -1,0 +1,233 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
+)
+
+func logEntries(f *fixture) {
+	at := noon.Add(9 * ms)
+	s := f.signIn("u", noon)
+	_, err := f.Sessions.End(f.ctx, s.SessionKey, api.ReasonSignedOut, at)
+	f.must(err)
+	first := f.signIn("u", noon)
+	_, err = f.Sessions.Create(f.ctx, NewSession("u", at), pawl.Mark{}, 1)
+	f.must(err)
+	f.endUser("u", "", at)
+	f.endAll(at)
+	want := []token.Revocation{
+		{Kind: token.KindSession, ID: s.ID, Reason: api.ReasonSignedOut, At: at},
+		{Kind: token.KindSession, ID: first.ID, Reason: api.ReasonSessionLimit, At: at},
+		{Kind: token.KindUser, ID: "u", Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at},
+		{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at},
+	}
+	if diff := cmp.Diff(want, f.log()); diff != "" {
+		f.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+func logPages(f *fixture) {
+	empty, err := f.Sessions.Revocations(f.ctx, "", 10)
+	f.must(err)
+	if len(empty.Entries) > 0 || empty.Cursor == "" || empty.More || !empty.Reset {
+		f.Errorf("an empty log: %+v", empty)
+	}
+	const n = 23
+	for i := range n {
+		f.endUser(fmt.Sprint(i), "", noon)
+	}
+	for _, limit := range []int{1, 5, 22, 23, 24} {
+		cursor, got := empty.Cursor, 0
+		for more := true; more; {
+			page, err := f.Second.Sessions.Revocations(f.ctx, cursor, limit) // a cursor is good on every node
+			f.must(err)
+			if len(page.Entries) > limit || page.Reset {
+				f.Fatalf("limit %d: %d entries, reset %v", limit, len(page.Entries), page.Reset)
+			}
+			for _, e := range page.Entries {
+				if e.ID != fmt.Sprint(got) {
+					f.Fatalf("limit %d: entry %d is %s", limit, got, e.ID)
+				}
+				got++
+				next, err := f.Sessions.Revocations(f.ctx, e.Cursor, 1) // from any entry
+				f.must(err)
+				if got < n && (len(next.Entries) != 1 || next.Entries[0].ID != fmt.Sprint(got)) {
+					f.Fatalf("after entry %s: %v", e.ID, next)
+				}
+			}
+			cursor, more = page.Cursor, page.More
+		}
+		if got != n {
+			f.Errorf("limit %d: %d entries, not %d", limit, got, n)
+		}
+		end, err := f.Sessions.Revocations(f.ctx, cursor, limit)
+		if err != nil || len(end.Entries) > 0 || end.Reset || end.More {
+			f.Errorf("at the end: %+v, %v", end, err)
+		}
+	}
+}
+
+func logReset(f *fixture) {
+	f.endUser("u", "", noon)
+	f.endUser("v", "", noon)
+	good, err := f.Sessions.Revocations(f.ctx, "", 10)
+	f.must(err)
+	for name, cursor := range map[string]string{
+		"empty":     "",
+		"garbage":   "garbage",
+		"foreign":   "x" + good.Cursor,
+		"not text":  "\xff\x00",
+		"very long": strings.Repeat("9", 10_000),
+		"ahead":     good.Cursor + "99", // a log put back from a backup
+	} {
+		page, err := f.Sessions.Revocations(f.ctx, cursor, 1)
+		f.must(err)
+		if !page.Reset || len(page.Entries) != 1 || page.Entries[0].ID != "u" || !page.More {
+			f.Errorf("%s: %+v", name, page)
+		}
+		next, err := f.Sessions.Revocations(f.ctx, page.Cursor, 1)
+		f.must(err)
+		if next.Reset || next.More || len(next.Entries) != 1 || next.Entries[0].ID != "v" {
+			f.Errorf("after %s: %+v", name, next)
+		}
+	}
+}
+
+// sweepAll sweeps until nothing is left to delete.
+func (f *fixture) sweepAll(sessions, log time.Time, limit int) (deleted int) {
+	f.Helper()
+	for {
+		n, err := f.Sessions.Sweep(f.ctx, sessions, log, limit)
+		f.must(err)
+		if n == 0 {
+			return deleted
+		}
+		deleted += n
+	}
+}
+
+func sweepExact(f *fixture) {
+	due := noon.Add(500 * ms)
+	var stays, goes []pawl.SessionKey
+	for i := range 40 {
+		s := NewSession(fmt.Sprint("user ", i%7), noon)
+		s.IdleExpires = due.Add(time.Duration(i-20) * ms)
+		f.create(s, pawl.Mark{})
+		if i%3 == 0 { // whether it has ended makes no difference
+			_, err := f.Sessions.End(f.ctx, s.SessionKey, api.ReasonSignedOut, noon.Add(time.Hour))
+			f.must(err)
+		}
+		if s.IdleExpires.Before(due) {
+			goes = append(goes, s.SessionKey)
+		} else {
+			stays = append(stays, s.SessionKey)
+		}
+	}
+	// Entries are not in the order of their times where clocks differ.
+	for i, at := range []int{-5, 3, -9, 0, -1, 1} {
+		f.endUser(fmt.Sprint("log ", i), "", due.Add(time.Duration(at)*ms))
+	}
+	if n := f.sweepAll(due, due, 7); n != len(goes)+3 {
+		f.Errorf("%d deleted, not %d", n, len(goes)+3)
+	}
+	for _, k := range goes {
+		if !f.missing(k) {
+			f.Errorf("%v was not deleted", k)
+		}
+	}
+	for _, k := range stays {
+		if f.missing(k) {
+			f.Errorf("%v was deleted", k)
+		}
+	}
+	var left []string
+	for _, e := range f.log() {
+		if e.Kind == token.KindUser {
+			left = append(left, e.ID)
+		}
+	}
+	if want := []string{"log 1", "log 3", "log 5"}; !slices.Equal(left, want) {
+		f.Errorf("log: %v, not %v", left, want)
+	}
+	if f.mark("log 0").Version == 0 {
+		f.Error("a mark was forgotten with its entry")
+	}
+}
+
+func sweepLimit(f *fixture) {
+	for range 25 {
+		f.signIn("u", noon.AddDate(-1, 0, 0))
+	}
+	for range 25 {
+		f.endUser("v", "", noon)
+	}
+	total, later := 0, noon.Add(time.Hour)
+	for {
+		n, err := f.Sessions.Sweep(f.ctx, later, later, 4)
+		f.must(err)
+		if n == 0 {
+			break
+		}
+		if total += n; n > 8 {
+			f.Errorf("deleted %d at once: more than 4 of each", n)
+		}
+	}
+	if total != 50 {
+		f.Errorf("deleted %d, not 50", total)
+	}
+}
+
+// What is due lies far apart, and each sweep is for another moment.
+func sweepWhole(f *fixture) {
+	const n = 300
+	for i := range n {
+		s := NewSession(fmt.Sprintf("user %03d", i), noon)
+		if i%100 == 99 {
+			s.IdleExpires = noon.Add(time.Duration(i) * ms)
+		}
+		f.create(s, pawl.Mark{})
+	}
+	for i, want := range []int{1, 1, 1, 0} {
+		at := noon.Add(time.Duration(i+1) * 100 * ms)
+		if got := f.sweepAll(at, noon, 1); got != want {
+			f.Errorf("sweep %d deleted %d, not %d", i, got, want)
+		}
+	}
+	f.signIn("user 000", noon.AddDate(-1, 0, 0))
+	f.signIn("user 999", noon.AddDate(-1, 0, 0))
+	if n, err := f.Sessions.Sweep(f.ctx, noon, noon, 1); err != nil || n != 1 {
+		f.Errorf("deleted %d, %v", n, err)
+	}
+	f.signIn("a user before", noon.AddDate(-1, 0, 0)) // the walk may be past it: the next one finds it
+	if n := f.sweepAll(noon, noon, 1) + f.sweepAll(noon, noon, 1); n != 2 {
+		f.Errorf("deleted %d, not 2", n)
+	}
+}
+
+func sweepCursor(f *fixture) {
+	for i := range 5 {
+		f.endUser(fmt.Sprint(i), "", second(i))
+	}
+	page, err := f.Sessions.Revocations(f.ctx, "", 2)
+	f.must(err)
+	f.sweepAll(noon, second(9), 10)
+	for range 2 {
+		page, err = f.Sessions.Revocations(f.ctx, page.Cursor, 2)
+		if err != nil || len(page.Entries) != 0 || page.Reset {
+			f.Errorf("after the sweep: %+v, %v", page, err)
+		}
+	}
+	f.endUser("new", "", second(10)) // cursors are never given twice
+	page, err = f.Sessions.Revocations(f.ctx, page.Cursor, 2)
+	if err != nil || len(page.Entries) != 1 || page.Entries[0].ID != "new" || page.Reset {
+		f.Errorf("the next entry: %+v, %v", page, err)
+	}
+}

@@ -1,0 +1,47 @@
+// Package storetest is the one suite that every store passes, whole: nothing in
+// it is optional. To plug a store in:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) storetest.Backend {
+//			s := newStore(t)
+//			return storetest.Backend{
+//				Sessions: s, Users: s, Keys: s,
+//				Second: storetest.Node{Sessions: s, Users: s, Keys: s}, // another process's view
+//			}
+//		})
+//	}
+//
+// Tests take their time from a fixed moment: stores must not read a clock to
+// judge what they are given.
+package storetest
+
+import (
+	"testing"
+
+	"github.com/pawlauth/pawl"
+)
+
+// Node is a handle on a store, as one process has it.
+type Node struct {
+	Sessions pawl.SessionStore
+	Users    pawl.UserStore
+	Keys     pawl.KeyStore
+}
+
+// Backend is a new, empty store.
+type Backend struct {
+	Node
+	// Second is another handle on the same data, where the engine serves several
+	// processes; else the same handle again.
+	Second Node
+}
+
+// Open makes a new, empty store, which t cleans up.
+type Open func(t testing.TB) Backend
+
+// Run runs the suite.
+func Run(t *testing.T, open Open) {
+	t.Run("Sessions", func(t *testing.T) { Sessions(t, open) })
+	t.Run("Users", func(t *testing.T) { Users(t, open) })
+	t.Run("Keys", func(t *testing.T) { Keys(t, open) })
+}
