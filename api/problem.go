@@ -23,7 +23,8 @@ type Problem struct {
 
 // WriteProblem answers with err as a problem document. It is the only place
 // where errors become responses. A 401 carries WWW-Authenticate (RFC 9110
-// §15.5.2), with an error code only where a token was sent (RFC 6750 §3.1).
+// §15.5.2), with an error code only where a token was sent (RFC 6750 §3.1): a
+// caller who knows that none was sets the header beforehand.
 // Nothing here touches cookies: a refused reissue must not wipe the cookie that
 // a parallel one has just set.
 func WriteProblem(w http.ResponseWriter, err error) {
@@ -31,7 +32,7 @@ func WriteProblem(w http.ResponseWriter, err error) {
 	h := w.Header()
 	h.Set("Content-Type", ProblemType)
 	h.Set("Cache-Control", "no-store")
-	if e.Status == http.StatusUnauthorized {
+	if e.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", challenge(e))
 	}
 	if e.RetryAfter > 0 {

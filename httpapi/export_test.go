@@ -1,0 +1,34 @@
+package httpapi
+
+import (
+	"github.com/pawlauth/pawl"
+)
+
+// What the tests of package httpapi_test see of the inside.
+var (
+	Decode        = decode
+	ShortAgent    = shortAgent
+	DeviceLabel   = deviceLabel
+	HeaderValue   = headerValue
+	MaxBody       = maxBody
+	OpenAPI       = openAPI
+	AnyMethod     = anyMethod
+	KeysMaxAge    = keysMaxAge
+	PanicText     = panicText
+	ParsedAddress = parseAddress
+)
+
+// Routes lists what is mounted, as "METHOD /path".
+func Routes(svc *pawl.Service) ([]string, error) {
+	s, err := newServer(svc, Options{})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for pattern, methods := range s.routes {
+		for method := range methods {
+			out = append(out, method+" "+pattern)
+		}
+	}
+	return out, nil
+}

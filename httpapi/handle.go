@@ -1,0 +1,169 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/guard"
+	"github.com/pawlauth/pawl/token"
+)
+
+// call is one request on its way through a feature's handler.
+type call struct {
+	*server
+	r      *http.Request
+	w      http.ResponseWriter
+	status int // of a success that has a body; 0: 200
+}
+
+// none is the body of requests that have none; whatever comes is not read.
+type none struct{}
+
+// handle mounts a handler. It decodes a body of type In strictly; a nil result
+// is answered with 204, an error with its problem document, anything else as
+// JSON. Nothing is ever to be cached, unless the handler says so.
+func handle[In any](s *server, method, pattern string, body bodyRule, f func(*call, In) (any, error)) {
+	s.routes.add(method, pattern, s.sameOrigin(endpoint(s, body, f)))
+}
+
+// handleFor is handle for those who carry a valid access token; who they are
+// is call.who.
+func handleFor[In any](s *server, method, pattern string, body bodyRule, f func(*call, In) (any, error)) {
+	s.routes.add(method, pattern, s.sameOrigin(s.guard.Required(endpoint(s, body, f))))
+}
+
+func endpoint[In any](s *server, body bodyRule, f func(*call, In) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{server: s, r: r, w: w, status: http.StatusOK}
+		w.Header().Set("Cache-Control", "no-store") // SECURITY 50
+		out, err := serve(c, body, f)
+		switch {
+		case err != nil:
+			fail(w, r, err)
+		case out == nil:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			writeJSON(w, c.status, out)
+		}
+	})
+}
+
+func serve[In any](c *call, body bodyRule, f func(*call, In) (any, error)) (any, error) {
+	if err := noTokenInQuery(c.r); err != nil {
+		return nil, err
+	}
+	var in In
+	if err := readBody(c.w, c.r, body, &in); err != nil {
+		return nil, err
+	}
+	return f(c, in)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // what fails now is the connection
+}
+
+// fail answers with a problem document. Where the request carried no token, the
+// challenge of a 401 names no error (RFC 6750 §3.1, SECURITY 53).
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	if rec, ok := w.(*recorder); ok {
+		rec.err = err
+	}
+	sent := r.Header.Get("Authorization") != "" || strings.Contains(r.Header.Get("Cookie"), api.InsecureCookieName+"=")
+	if !sent && api.AsError(err).Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="pawl"`)
+	}
+	api.WriteProblem(w, err)
+}
+
+// tokenNames are what people call tokens in query strings.
+var tokenNames = []string{"access_token", "accesstoken", "refresh_token", "refreshtoken", "token", "id_token"}
+
+// noTokenInQuery refuses tokens in the URL, which ends up in logs, histories
+// and Referer (SECURITY 31, 52; RFC 6750 §5.3).
+func noTokenInQuery(r *http.Request) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	for name := range r.URL.Query() {
+		for _, bad := range tokenNames {
+			if strings.EqualFold(name, bad) {
+				return api.ErrInvalidRequest.With("Send tokens in a header, the cookie or the body, never in the URL.")
+			}
+		}
+	}
+	return nil
+}
+
+// who is the person that handleFor let pass.
+func (c *call) who() *token.Access {
+	a, _ := guard.Principal(c.r.Context())
+	return a
+}
+
+// client is where the request comes from.
+func (c *call) client() pawl.Client {
+	return pawl.Client{Address: c.clientAddress(c.r), Agent: shortAgent(c.r.UserAgent())}
+}
+
+// tokens turns what the service gave into the response, and sets the cookie
+// where it should be set. body says that the client keeps its refresh token
+// itself.
+func (c *call) tokens(t api.Tokens, body bool) api.TokenResponse {
+	now := c.svc.Now()
+	out := api.TokenResponse{
+		AccessToken: t.AccessToken, TokenType: "Bearer",
+		ExpiresIn: int64(t.AccessExpires.Sub(now).Seconds()),
+		SessionID: t.SessionID,
+	}
+	if body {
+		out.RefreshToken = t.RefreshToken
+	} else if t.SetCookie {
+		c.o.Cookie.Set(c.w, t.RefreshToken, t.Ends, now)
+	}
+	return out
+}
+
+// presented gathers the credentials of a reissue or a logout: the refresh
+// token from the cookie or the body, never both, and the optional access token
+// beside it. inBody says where the refresh token came from.
+func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, inBody bool, err error) {
+	cookie, err := c.o.Cookie.Read(c.r)
+	if err != nil {
+		return p, false, err
+	}
+	if cookie != "" {
+		if body.RefreshToken != "" {
+			return p, false, api.ErrInvalidRequest.With("The refresh token came in the cookie and in the body. Send one of them.")
+		}
+		if err := sameOriginProof(c.r); err != nil {
+			return p, false, err
+		}
+	}
+	if p.AccessToken, err = guard.Bearer(c.r); err != nil {
+		return p, false, err
+	}
+	if p.IdempotencyKey, err = single(c.r, "Idempotency-Key"); err != nil {
+		return p, false, err
+	}
+	from := c.client()
+	p.Address, p.Agent = from.Address, from.Agent
+	p.RefreshToken = cookie + body.RefreshToken // one of them is empty
+	return p, body.RefreshToken != "", nil
+}
+
+// single gives a header that may come once at most.
+func single(r *http.Request, name string) (string, error) {
+	switch v := r.Header.Values(name); len(v) {
+	case 0:
+		return "", nil
+	case 1:
+		return v[0], nil
+	}
+	return "", api.ErrInvalidRequest.With("The request carries the header %s twice. Send it once.", name)
+}

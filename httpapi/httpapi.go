@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/guard"
+)
+
+// Options of New. The zero value is right for a service that browsers reach
+// directly, by TLS, and from its own origin only.
+type Options struct {
+	// Cookie is how the refresh cookie is written.
+	Cookie api.Cookie
+	// TrustedOrigins are the other origins whose pages may use the API with
+	// credentials, each exactly: scheme, host and, where it is not the scheme's
+	// default, port ("https://app.example.com").
+	TrustedOrigins []string
+	// TrustedProxies are the networks of the reverse proxies in front. Only from
+	// them are X-Forwarded-For and X-Forwarded-Proto believed (SECURITY 43).
+	TrustedProxies []netip.Prefix
+	// HSTS is the max-age of Strict-Transport-Security, sent on answers that
+	// travel by TLS; 0: not sent.
+	HSTS time.Duration
+	// Version is shown by /healthz; empty: not shown.
+	Version string
+	// Log takes the access log and what went wrong; nil: slog.Default().
+	Log *slog.Logger
+}
+
+// server is what the handlers share.
+type server struct {
+	svc     *pawl.Service
+	guard   *guard.Guard
+	o       Options
+	log     *slog.Logger
+	cross   *http.CrossOriginProtection
+	origins map[string]bool
+	routes  routes
+}
+
+// New makes the handler of the whole API. It is safe for concurrent use. The
+// error says which option cannot be used.
+func New(svc *pawl.Service, o Options) (http.Handler, error) {
+	s, err := newServer(svc, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.handler(), nil
+}
+
+func newServer(svc *pawl.Service, o Options) (*server, error) {
+	if svc == nil {
+		return nil, errors.New("httpapi: a *pawl.Service is needed")
+	}
+	// In-process checks use the service's own clock: no leeway.
+	g, err := guard.New(svc, guard.Options{Issuer: svc.Issuer(), Audience: svc.Audience(), Now: svc.Now})
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		svc: svc, guard: g, o: o, log: o.Log,
+		cross:   http.NewCrossOriginProtection(),
+		origins: map[string]bool{},
+		routes:  routes{},
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	for _, origin := range o.TrustedOrigins {
+		if err := s.cross.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("httpapi: trusted origin %q: %w; write it as https://host or https://host:port", origin, err)
+		}
+		s.origins[origin] = true
+	}
+	s.mount()
+	return s, nil
+}
+
+// mount is the one place where the features are wired.
+func (s *server) mount() {
+	s.mountLogin()
+	s.mountReissue()
+	s.mountLogout()
+	s.mountSessions()
+	s.mountPassword()
+	s.mountSetup()
+	s.mountVerify()
+	s.mountKeys()
+	s.mountHealth()
+	s.mountOpenAPI()
+}
+
+// handler puts around the routes what concerns every request, outermost last.
+func (s *server) handler() http.Handler {
+	return s.observe(s.recoverPanics(s.cors(s.routes.handler())))
+}

@@ -1,0 +1,27 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/pawlauth/pawl/api"
+)
+
+func (s *server) mountLogout() {
+	handle(s, http.MethodPost, "/api/logout", optionalBody, logout)
+}
+
+// logout clears the cookie, and only once the session has ended: if the store
+// failed, the person must be able to try again.
+func logout(c *call, in api.ReissueBody) (any, error) {
+	p, inBody, err := c.presented(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.svc.Logout(c.r.Context(), p); err != nil {
+		return nil, err
+	}
+	if !inBody {
+		c.o.Cookie.Clear(c.w)
+	}
+	return nil, nil
+}

@@ -1,0 +1,25 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/pawlauth/pawl/api"
+)
+
+func (s *server) mountReissue() {
+	handle(s, http.MethodPost, "/api/reissue", optionalBody, reissue)
+}
+
+// reissue never touches the cookie when it refuses: a parallel request may just
+// have set a newer one.
+func reissue(c *call, in api.ReissueBody) (any, error) {
+	p, inBody, err := c.presented(in)
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.svc.Reissue(c.r.Context(), p)
+	if err != nil {
+		return nil, err
+	}
+	return c.tokens(t, inBody), nil
+}

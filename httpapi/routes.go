@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pawlauth/pawl/api"
+)
+
+// anyMethod stands for every method in routes.
+const anyMethod = "*"
+
+// routes are the handlers by path (a ServeMux pattern without method) and
+// method. ServeMux alone would answer unknown paths and wrong methods in plain
+// text.
+type routes map[string]map[string]http.Handler
+
+func (rs routes) add(method, pattern string, h http.Handler) {
+	if rs[pattern] == nil {
+		rs[pattern] = map[string]http.Handler{}
+	}
+	rs[pattern][method] = h
+}
+
+func (rs routes) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", notFound)
+	for pattern, methods := range rs {
+		mux.Handle(pattern, byMethod(methods))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// ServeMux would redirect to the clean path; nothing here has two names.
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			notFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	fail(w, r, api.ErrNotFound.With("There is nothing at this path. GET /openapi.yaml lists what there is."))
+}
+
+func byMethod(methods map[string]http.Handler) http.Handler {
+	allowed := slices.Sorted(maps.Keys(methods))
+	if methods[http.MethodGet] != nil {
+		methods[http.MethodHead] = methods[http.MethodGet] // net/http drops the body
+		allowed = append(allowed, http.MethodHead)
+	}
+	allow := strings.Join(allowed, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := methods[r.Method]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		if h := methods[anyMethod]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Allow", allow)
+		fail(w, r, api.ErrInvalidRequest.WithStatus(http.StatusMethodNotAllowed).With("This path takes %s only.", allow))
+	})
+}

@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// ServerOptions bound what one connection may cost (SECURITY 54). Zero values
+// mean the defaults; negative durations mean no limit.
+type ServerOptions struct {
+	ReadHeaderTimeout time.Duration // until a request's headers are there; 5 s
+	ReadTimeout       time.Duration // until its body is there; 15 s
+	WriteTimeout      time.Duration // from then until the answer is out; 30 s
+	IdleTimeout       time.Duration // how long an idle connection is kept; 2 minutes
+	MaxHeaderBytes    int           // of the request line and the headers; 16 KiB (net/http adds 4 KiB)
+	Log               *slog.Logger  // troubles of connections, at level debug; nil: slog.Default()
+}
+
+// Server makes an http.Server for a handler, with every limit set: net/http has
+// none by default, and a slow client could hold a connection for ever.
+func Server(h http.Handler, o ServerOptions) *http.Server {
+	log := o.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: or(o.ReadHeaderTimeout, 5*time.Second),
+		ReadTimeout:       or(o.ReadTimeout, 15*time.Second),
+		WriteTimeout:      or(o.WriteTimeout, 30*time.Second),
+		IdleTimeout:       or(o.IdleTimeout, 2*time.Minute),
+		MaxHeaderBytes:    or(o.MaxHeaderBytes, 16<<10),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func or[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// Serve accepts connections from l, by TLS where srv.TLSConfig is set, until ctx
+// is done. It then takes no new ones, lets the requests in flight finish for at
+// most grace, and returns nil if they did. The listener is closed in any case.
+func Serve(ctx context.Context, srv *http.Server, l net.Listener, grace time.Duration) error {
+	failed := make(chan error, 1)
+	go func() {
+		if srv.TLSConfig != nil {
+			failed <- srv.ServeTLS(l, "", "")
+		} else {
+			failed <- srv.Serve(l)
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	// ctx is done; the requests in flight have their own time.
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := srv.Shutdown(wait)
+	if err != nil {
+		err = errors.Join(err, srv.Close())
+	}
+	<-failed
+	return err
+}

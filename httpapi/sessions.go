@@ -1,0 +1,42 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/pawlauth/pawl/api"
+)
+
+func (s *server) mountSessions() {
+	handleFor(s, http.MethodGet, "/api/session", noBody, me)
+	handleFor(s, http.MethodGet, "/api/sessions", noBody, listSessions)
+	handleFor(s, http.MethodDelete, "/api/sessions", noBody, endOthers)
+	handleFor(s, http.MethodDelete, "/api/sessions/{sid}", noBody, endSession)
+}
+
+func me(c *call, _ none) (any, error) {
+	a := c.who()
+	return api.Me{
+		Subject: a.Subject, SessionID: a.SessionID, Roles: append([]string{}, a.Roles...),
+		AuthTime: a.AuthTime, ExpiresAt: a.Expires, Claims: a.Extra,
+	}, nil
+}
+
+func listSessions(c *call, _ none) (any, error) {
+	all, err := c.svc.Sessions(c.r.Context(), c.who())
+	if err != nil {
+		return nil, err
+	}
+	return api.SessionList{Sessions: all}, nil
+}
+
+func endOthers(c *call, _ none) (any, error) {
+	n, err := c.svc.EndOthers(c.r.Context(), c.who(), c.client())
+	if err != nil {
+		return nil, err
+	}
+	return api.Ended{Ended: n}, nil
+}
+
+func endSession(c *call, _ none) (any, error) {
+	return nil, c.svc.EndSession(c.r.Context(), c.who(), c.r.PathValue("sid"), c.client())
+}
