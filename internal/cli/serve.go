@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/httpapi"
+	"github.com/pawlauth/pawl/internal/config"
+	"github.com/pawlauth/pawl/password"
+)
+
+// hsts is how long browsers are told to insist on TLS.
+const hsts = 365 * 24 * time.Hour
+
+type serveCmd struct {
+	Demo bool `help:"Run a throw-away server to play with: data that is deleted at exit, a user, short lifetimes, and commands to paste. It reads neither file nor environment."`
+	kong.Plugins
+}
+
+func (serveCmd) Help() string {
+	return `Runs the server until it gets SIGINT (Ctrl-C) or SIGTERM. It then takes no new requests, finishes those under way and exits; a second signal ends it at once.
+
+The first start makes the data directory, the database and the master key, and prints a one-time code with which you create the first administrator. Keep a copy of the master key, away from the database: without it the database's keys are lost.
+
+What is not set has a default that is right for trying Pawl on one machine. To be reached from other machines, it needs the address to listen on, its public URL, and TLS: its own, or that of a proxy in front.
+
+Examples:
+
+    pawl serve --demo
+    pawl serve
+    pawl serve --config /etc/pawl.yaml
+    pawl serve --listen 0.0.0.0:8443 --issuer https://login.example.com \
+        --tls-cert-file cert.pem --tls-key-file key.pem`
+}
+
+func (c *serveCmd) Run(a *app) error {
+	if c.Demo {
+		return a.demo(given(c.Plugins))
+	}
+	cfg, err := a.load(c.Plugins)
+	if err != nil {
+		return err
+	}
+	return a.serve(cfg, func(ctx context.Context, svc *pawl.Service) error {
+		return a.offerSetup(ctx, svc)
+	})
+}
+
+// serve runs a server until a signal comes. Greet is called when it answers.
+func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Service) error) error {
+	ctx, stop := untilSignal()
+	defer stop()
+	log := a.newLog(cfg)
+	tlsConfig, err := a.newTLS(cfg, log)
+	if err != nil {
+		return err
+	}
+	// The port comes first: a second server must not touch the first one's data.
+	l, err := listen(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	cfg = cfg.IssuerAt(l.Addr())
+	svc, closeAll, err := openService(ctx, cfg, log)
+	if err != nil && ctx.Err() != nil {
+		return errors.New("stopped by a signal before it was ready")
+	}
+	if err != nil {
+		return err
+	}
+	srv, err := newServer(svc, cfg, log)
+	if err != nil {
+		return errors.Join(err, closeAll())
+	}
+	srv.TLSConfig = tlsConfig
+	log.Info("ready", "listen", l.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
+	if err = greet(ctx, svc); err == nil {
+		err = httpapi.Serve(ctx, srv, l, cfg.ShutdownTimeout)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("stopped, but requests were still under way after shutdown_timeout (%v) and were cut off", cfg.ShutdownTimeout)
+	}
+	// The store is closed last: requests under way still use it.
+	if err = errors.Join(err, closeAll()); err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// untilSignal gives a context that the first signal ends; a second one ends
+// the process.
+func untilSignal() (context.Context, func()) {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		signals = append(signals, syscall.SIGHUP) // the terminal was closed
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	// Once the default action is back, the next signal is the end.
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// listen opens the port, with an error that says what to do.
+func listen(address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program, perhaps another pawl; stop that one, or choose another port with --listen", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("this user may not listen on %s; choose a port above 1023 with --listen", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s is not an address of this machine; choose another with --listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// openService opens what the configuration names. closeAll closes the service,
+// then its store.
+func openService(ctx context.Context, cfg *config.Config, log *slog.Logger) (svc *pawl.Service, closeAll func() error, err error) {
+	s, key, err := openForServer(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	svc, err = newService(ctx, cfg, s, key, log)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return svc, func() error { svc.Close(); return s.Close() }, nil
+}
+
+func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger) (*pawl.Service, error) {
+	hasher, err := password.New(cfg.HashOptions())
+	if err != nil {
+		return nil, err
+	}
+	return pawl.New(ctx, pawl.Config{
+		Issuer: cfg.Issuer, Audience: cfg.Audience,
+		Sessions: s, Users: s, Keys: s, MasterKey: key,
+		Policy: pawl.Policy{
+			AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionTTL: cfg.SessionTTL, ReuseWindow: cfg.Window(),
+		},
+		UnsafeNoReuseWindow: cfg.Window() == 0,
+		KeyPolicy:           pawl.KeyPolicy{Algorithm: cfg.SigningAlgorithm, Every: cfg.KeyRotation},
+		SessionsPerUser:     cfg.SessionsPerUser,
+		Hasher:              hasher,
+		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
+		OnEvent:             logEvents(log),
+		Log:                 log,
+	})
+}
+
+func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger) (*http.Server, error) {
+	h, err := httpapi.New(svc, httpapi.Options{
+		Cookie:         api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"},
+		TrustedOrigins: cfg.TrustedOrigins,
+		TrustedProxies: cfg.TrustedProxies,
+		HSTS:           hsts,
+		Version:        Version(),
+		Log:            log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.Server(h, httpapi.ServerOptions{Log: log}), nil
+}
+
+// offerSetup prints how to create the first administrator, while there is
+// none. It goes to standard output and not to the log: the code is a secret.
+func (a *app) offerSetup(ctx context.Context, svc *pawl.Service) error {
+	code, err := svc.OfferSetup(ctx)
+	if err != nil || code == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, `
+There is no administrator yet. Create the first one with this code, which is
+good once and until the next start (choose a password of your own):
+
+  curl -X POST %s/api/setup -H 'Content-Type: application/json' \
+    -d '{"code":"%s","userId":"admin","password":"CHOOSE A PASSWORD"}'
+
+Or, in a shell on this machine: pawl user add admin --role admin
+
+`, svc.Issuer(), code)
+	return err
+}

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/password"
+)
+
+const sqliteScheme = "sqlite://"
+
+// derive fills in what follows from other keys.
+func (c *Config) derive() {
+	if c.Issuer == "" && loopback(c.Listen) && !zeroPort(c.Listen) {
+		c.Issuer = c.scheme() + "://" + c.Listen
+	}
+	if len(c.Audience) == 0 && c.Issuer != "" {
+		c.Audience = []string{c.Issuer}
+	}
+	if c.Database == "" {
+		c.Database = sqliteScheme + filepath.Join(c.DataDir, "pawl.db")
+	}
+	if c.MasterKeyFile == "" {
+		c.MasterKeyFile = filepath.Join(c.DataDir, "master.key")
+	}
+}
+
+// check looks at what single values cannot show. It names every fault.
+func (c *Config) check() error {
+	var faults []error
+	bad := func(key string, shown any, why string, args ...any) {
+		where := key
+		if o := c.origins[key]; o != "" {
+			where = o + ": " + key
+		}
+		faults = append(faults, fmt.Errorf("%s: %q %s", where, fmt.Sprint(shown), fmt.Sprintf(why, args...)))
+	}
+	c.checkAddresses(bad)
+	c.checkStorage(bad)
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		bad("tls_cert_file", c.TLSCertFile, "and tls_key_file %q go together; set both, or neither for plain HTTP", c.TLSKeyFile)
+	}
+	for _, o := range c.TrustedOrigins {
+		if err := checkOrigin(o); err != nil {
+			bad("trusted_origins", o, "%v", err)
+		}
+	}
+	if _, err := password.New(c.HashOptions()); err != nil {
+		bad("password_hash_memory", sizeValue{&c.PasswordHashMemory}.text(), "with password_hash_time %d: %s", c.PasswordHashTime, strings.TrimPrefix(err.Error(), "password: "))
+	}
+	return errors.Join(faults...)
+}
+
+// HashOptions are the settings of the password hasher.
+func (c *Config) HashOptions() password.Options {
+	return password.Options{
+		Params:      password.Params{Memory: uint32(c.PasswordHashMemory >> 10), Time: uint32(c.PasswordHashTime), Threads: 1},
+		Concurrency: c.PasswordHashConcurrency,
+	}
+}
+
+// complain adds a fault: the key, the value to show, what is wrong and what to do.
+type complain func(key string, shown any, why string, args ...any)
+
+func (c *Config) checkAddresses(bad complain) {
+	if err := checkListen(c.Listen); err != nil {
+		bad("listen", c.Listen, "%v", err)
+		return
+	}
+	switch {
+	case c.Issuer == "" && loopback(c.Listen):
+	case c.Issuer == "":
+		bad("issuer", c.Issuer, "must be set, as listen %q can be reached from other machines; write the public URL, such as https://login.example.com", c.Listen)
+	default:
+		c.checkIssuer(bad)
+	}
+}
+
+func (c *Config) checkIssuer(bad complain) {
+	u, err := url.Parse(c.Issuer)
+	switch {
+	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "",
+		u.User != nil, u.RawQuery != "", u.ForceQuery, strings.Contains(c.Issuer, "#"),
+		strings.HasSuffix(c.Issuer, "/"), u.Host != strings.ToLower(u.Host), u.String() != c.Issuer:
+		bad("issuer", c.Issuer, "must be a URL such as https://login.example.com, in lower case, without a slash at the end, query, fragment or user")
+	case u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.UnsafeHTTPCookies:
+		bad("issuer", c.Issuer, "must begin with https://, or passwords and tokens cross the network in clear; on a test network without TLS, set unsafe_http_cookies: true")
+	case u.Scheme == "https" && c.UnsafeHTTPCookies:
+		bad("unsafe_http_cookies", c.UnsafeHTTPCookies, "is not needed, as the issuer is https; remove it")
+	}
+}
+
+func checkListen(listen string) error {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return errors.New("must be an address and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return errors.New("must end in a port number from 0 to 65535")
+	}
+	if host == "" || host == "localhost" {
+		return nil
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		return errors.New("must begin with an IP address of this machine, localhost, or nothing for every address")
+	}
+	return nil
+}
+
+// Loopback reports whether only this machine can reach the listener.
+func (c *Config) Loopback() bool { return loopback(c.Listen) }
+
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+func zeroPort(listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	return err == nil && port == "0"
+}
+
+func (c *Config) checkStorage(bad complain) {
+	scheme, path, ok := strings.Cut(c.Database, "://")
+	switch {
+	case ok && (scheme == "postgres" || scheme == "postgresql" || scheme == "redis" || scheme == "rediss"):
+		bad("database", scheme+"://…", "is a kind of database that this version does not have; use sqlite:// and the path of a file")
+	case !ok || scheme != "sqlite" || path == "":
+		bad("database", c.Database, "must be sqlite:// and the path of a file, such as sqlite:///var/lib/pawl/pawl.db")
+	case strings.ContainsAny(path, "?#%"):
+		bad("database", c.Database, "must be a plain path; ?, # and %% are not for it")
+	}
+	if c.DataDir == "" {
+		bad("data_dir", c.DataDir, "must be the path of a directory")
+	}
+	if key := c.MasterKey.Reveal(); key != "" {
+		if _, err := pawl.ParseMasterKey(key); err != nil {
+			bad("master_key", c.MasterKey, "is not a master key: 32 random bytes in base64url, 43 characters, as in the file that the first start makes")
+		}
+	}
+}
+
+// checkOrigin wants what browsers send: scheme, host, port unless the usual one.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" ||
+		u.Scheme+"://"+u.Host != origin || u.Host != strings.ToLower(u.Host) || strings.Contains(u.Host, "*") {
+		return errors.New("must be an exact origin such as https://app.example.com, in lower case, without a path, a slash at the end or wildcards")
+	}
+	if p := u.Port(); (u.Scheme == "https" && p == "443") || (u.Scheme == "http" && p == "80") {
+		return errors.New("must leave out the scheme's own port, as browsers do")
+	}
+	return nil
+}

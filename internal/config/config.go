@@ -1,0 +1,90 @@
+// Package config is the configuration of the pawl command: one struct,
+// [Config], and beside it one table that gives each field its key, default,
+// meaning and checks. The file's keys, the PAWL_… variables, the flags and
+// docs/configuration.md all come from that table.
+//
+// Layers, the later over the earlier: default, file, environment, flag.
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Config is what the server and the commands are told. [Load] gives it
+// complete and checked; the table in fields.go says what each field means.
+type Config struct {
+	Listen          string
+	Issuer          string // empty only where the port is 0: see IssuerAt
+	Audience        []string
+	TLSCertFile     string
+	TLSKeyFile      string
+	TrustedProxies  []netip.Prefix
+	TrustedOrigins  []string
+	ShutdownTimeout time.Duration
+
+	DataDir       string
+	Database      string
+	MasterKey     Secret
+	MasterKeyFile string
+
+	AccessTTL         time.Duration
+	RefreshTTL        time.Duration
+	SessionTTL        time.Duration
+	ReuseWindow       time.Duration
+	UnsafeReuseWindow OptionalDuration
+	SessionsPerUser   int
+	SigningAlgorithm  string
+	KeyRotation       time.Duration
+
+	PasswordMinLength       int
+	PasswordHashMemory      Size
+	PasswordHashTime        int
+	PasswordHashConcurrency int
+
+	CookieSameSite    string
+	UnsafeHTTPCookies bool
+
+	LogFormat string
+	LogLevel  string
+
+	origins map[string]string // key → where its value came from, where not the default
+}
+
+// Origin says where a key's value came from, such as "--listen" or
+// "PAWL_LISTEN" or "pawl.yaml:3"; empty for a default.
+func (c *Config) Origin(key string) string { return c.origins[key] }
+
+// DatabasePath is the file of the SQLite database.
+func (c *Config) DatabasePath() string { return strings.TrimPrefix(c.Database, sqliteScheme) }
+
+// Window is the reuse window in force.
+func (c *Config) Window() time.Duration {
+	if c.UnsafeReuseWindow.Set {
+		return c.UnsafeReuseWindow.D
+	}
+	return c.ReuseWindow
+}
+
+// IssuerAt gives a copy whose issuer and audience are set, for a listener at
+// addr. It matters only where the configured port is 0, so that the system
+// chooses it.
+func (c *Config) IssuerAt(addr net.Addr) *Config {
+	cp := *c
+	if cp.Issuer == "" {
+		cp.Issuer = cp.scheme() + "://" + addr.String()
+	}
+	if len(cp.Audience) == 0 {
+		cp.Audience = []string{cp.Issuer}
+	}
+	return &cp
+}
+
+func (c *Config) scheme() string {
+	if c.TLSCertFile != "" {
+		return "https"
+	}
+	return "http"
+}
