@@ -48,8 +48,8 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	srv := newServer(t)
 	const login, password = "crash", "kill minus nine, twenty times"
-	srv.addUser(login, password)
 	srv.start()
+	srv.addUser(login, password)
 
 	ctx, stop := context.WithCancel(context.Background())
 	var sum tally

@@ -34,22 +34,27 @@ func startServer(bin, dir string, window bool) (*server, error) {
 	config := filepath.Join(dir, "pawl.yaml")
 	text := fmt.Sprintf("listen: %s\nissuer: http://%[1]s\ndata_dir: %s\nlog_level: warn\nunsafe_http_cookies: true\n", host, filepath.Join(dir, "data"))
 	if !window {
-		text += "unsafe_reuse_window: true\n"
+		text += "unsafe_reuse_window: 0s\n"
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
-	}
-	add := exec.Command(bin, "user", "add", user, "--password-stdin", "--config", config)
-	add.Stdin = strings.NewReader(password + "\n")
-	if out, err := add.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("pawl user add: %w\n%s", err, out)
 	}
 	s := &server{host: host, cmd: exec.Command(bin, "serve", "--config", config)}
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	return s, s.awaitReady()
+	if err := s.awaitReady(); err != nil {
+		s.stop()
+		return nil, err
+	}
+	add := exec.Command(bin, "user", "add", user, "--password-stdin", "--config", config)
+	add.Stdin = strings.NewReader(password + "\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("pawl user add: %w\n%s", err, out)
+	}
+	return s, nil
 }
 
 func freeAddress() (string, error) {
