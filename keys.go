@@ -76,9 +76,10 @@ type keyPlan struct {
 }
 
 // planKeys is the key schedule: published before it signs, kept until the last
-// token it signed is dead (SECURITY 17). recs are of one use, oldest first;
-// life is the longest life of a token of that use, leeway included.
-func planKeys(recs []KeyRecord, now time.Time, pol KeyPolicy, life time.Duration) keyPlan {
+// token it signed is dead (SECURITY 17). recs are of one use, oldest first; alg
+// is the algorithm that is wanted, life the longest life of a token of that
+// use, leeway included.
+func planKeys(recs []KeyRecord, now time.Time, pol KeyPolicy, alg string, life time.Duration) keyPlan {
 	var p keyPlan
 	if len(recs) == 0 {
 		return keyPlan{add: true, signsAt: now}
@@ -96,7 +97,7 @@ func planKeys(recs []KeyRecord, now time.Time, pol KeyPolicy, life time.Duration
 		}
 	}
 	newest := recs[len(recs)-1]
-	if now.Sub(newest.SignsFrom) > pol.Every-pol.Publish {
+	if newest.Algorithm != alg || now.Sub(newest.SignsFrom) > pol.Every-pol.Publish {
 		p.add, p.signsAt = true, now.Add(pol.Publish)
 	}
 	return p
@@ -134,7 +135,7 @@ func (s *Service) loadKeys(ctx context.Context) error {
 func (s *Service) applyPlans(ctx context.Context, recs []KeyRecord) (changed bool, err error) {
 	for _, use := range []string{UseAccess, UseRefresh} {
 		own := ofUse(recs, use)
-		plan := planKeys(own, s.now(), s.cfg.KeyPolicy, s.tokenLife(use))
+		plan := s.planFor(use, own)
 		if plan.add {
 			changed = true
 			if err := s.addKey(ctx, use, own, plan.signsAt); err != nil && !errors.Is(err, ErrConflict) {
@@ -153,10 +154,7 @@ func (s *Service) applyPlans(ctx context.Context, recs []KeyRecord) (changed boo
 }
 
 func (s *Service) addKey(ctx context.Context, use string, own []KeyRecord, signsAt time.Time) error {
-	alg := s.cfg.KeyPolicy.Algorithm
-	if use == UseRefresh {
-		alg = token.HS256
-	}
+	alg := s.algorithm(use)
 	k, err := token.GenerateKey(alg)
 	if err != nil {
 		return err
@@ -181,7 +179,7 @@ func (s *Service) useKeys(recs []KeyRecord) error {
 	var ring keyring
 	signers := map[string]string{}
 	for _, use := range []string{UseAccess, UseRefresh} {
-		signers[use] = planKeys(ofUse(recs, use), s.now(), s.cfg.KeyPolicy, s.tokenLife(use)).signing
+		signers[use] = s.planFor(use, ofUse(recs, use)).signing
 		ring.made += use + ":" + signers[use] + " "
 	}
 	for _, r := range recs {
@@ -217,6 +215,17 @@ func (s *Service) useKeys(recs []KeyRecord) error {
 
 func ofUse(recs []KeyRecord, use string) []KeyRecord {
 	return slices.DeleteFunc(slices.Clone(recs), func(r KeyRecord) bool { return r.Use != use })
+}
+
+func (s *Service) planFor(use string, own []KeyRecord) keyPlan {
+	return planKeys(own, s.now(), s.cfg.KeyPolicy, s.algorithm(use), s.tokenLife(use))
+}
+
+func (s *Service) algorithm(use string) string {
+	if use == UseRefresh {
+		return token.HS256
+	}
+	return s.cfg.KeyPolicy.Algorithm
 }
 
 // tokenLife is the longest life of a token of the use, leeway included. A

@@ -19,7 +19,7 @@ func TestKeySchedule(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(min int) time.Time { return start.Add(time.Duration(min) * time.Minute) }
 	pol := KeyPolicy{Every: 100 * time.Minute, Publish: 10 * time.Minute, Reload: time.Minute}
-	key := func(id string, signsFrom int) KeyRecord { return KeyRecord{ID: id, SignsFrom: at(signsFrom)} }
+	key := func(id string, signsFrom int) KeyRecord { return KeyRecord{ID: id, Algorithm: token.ES256, SignsFrom: at(signsFrom)} }
 
 	for _, c := range []struct {
 		name string
@@ -36,10 +36,11 @@ func TestKeySchedule(t *testing.T) {
 		{"dropped after", []KeyRecord{key("a", 0), key("b", 101)}, 133, keyPlan{signing: "b", drop: []string{"a"}}},
 		{"several dead ones", []KeyRecord{key("a", 0), key("b", 101), key("c", 202)}, 260, keyPlan{signing: "c", drop: []string{"a", "b"}}},
 		{"asleep for long: the old key signs until the new one is known", []KeyRecord{key("a", 0)}, 5000, keyPlan{signing: "a", add: true, signsAt: at(5010)}},
+		{"another algorithm was configured", []KeyRecord{{ID: "a", Algorithm: token.RS256, SignsFrom: at(0)}}, 20, keyPlan{signing: "a", add: true, signsAt: at(30)}},
 		{"none may sign yet: the oldest does", []KeyRecord{key("a", 10), key("b", 20)}, 5, keyPlan{signing: "a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := planKeys(c.keys, at(c.now), pol, 30*time.Minute)
+			got := planKeys(c.keys, at(c.now), pol, token.ES256, 30*time.Minute)
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(keyPlan{})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}

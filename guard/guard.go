@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -49,6 +50,9 @@ type Guard struct {
 type verified struct {
 	access token.Access
 	keys   *token.KeySet // the set that vouched for it
+	// clear is the version of the revocations, plus one, at which nothing had
+	// ended it: while that stands, there is nothing to look up.
+	clear atomic.Uint64
 }
 
 // New makes a guard. An empty issuer or audience is an error: it would accept
@@ -91,47 +95,58 @@ func New(src Issuer, o Options) (*Guard, error) {
 // ErrLoginRequired with the reason, where the token was ended; ErrInvalidToken
 // for everything else.
 func (g *Guard) Check(bearer string) (*token.Access, error) {
-	now := g.now()
-	a, err := g.verify(bearer, now)
+	v, err := g.verify(bearer, g.now())
 	if err != nil {
 		return nil, err
 	}
-	if r, ended := g.src.Revoked().Covers(a); ended {
+	revoked := g.src.Revoked()
+	version := revoked.Version() + 1
+	if v.clear.Load() == version {
+		return &v.access, nil
+	}
+	if r, ended := revoked.Covers(&v.access); ended {
 		return nil, api.LoginRequired(r.Reason)
 	}
-	return a, nil
+	v.clear.Store(version)
+	return &v.access, nil
 }
 
 // verify is the check but for revocation: from memory (warm) where the same
 // token passed before under the same keys, in full (cold) otherwise.
-func (g *Guard) verify(bearer string, now time.Time) (*token.Access, error) {
+func (g *Guard) verify(bearer string, now time.Time) (*verified, error) {
 	keys := g.src.KeySet()
-	if g.verified == nil {
-		a, err := g.verifier.Verify(keys, bearer, now)
-		return &a, wireError(err)
-	}
-	if v, ok := g.verified.GetIfPresent(bearer); ok && v.keys == keys {
+	if v := g.remembered(bearer, keys); v != nil {
 		if !now.Before(v.access.Expires.Add(g.verifier.Leeway)) {
 			g.verified.Invalidate(bearer)
 			return nil, api.ErrTokenExpired
 		}
 		if !now.Before(v.access.NotBefore.Add(-g.verifier.Leeway)) {
-			return &v.access, nil
+			return v, nil
 		}
 	}
 	a, err := g.verifier.Verify(keys, bearer, now)
 	if err != nil {
 		return nil, wireError(err)
 	}
-	g.verified.Set(bearer, &verified{access: a, keys: keys})
-	return &a, nil
+	v := &verified{access: a, keys: keys}
+	if g.verified != nil {
+		g.verified.Set(bearer, v)
+	}
+	return v, nil
+}
+
+func (g *Guard) remembered(bearer string, keys *token.KeySet) *verified {
+	if g.verified == nil {
+		return nil
+	}
+	if v, ok := g.verified.GetIfPresent(bearer); ok && v.keys == keys {
+		return v
+	}
+	return nil
 }
 
 func wireError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, token.ErrExpired):
+	if errors.Is(err, token.ErrExpired) {
 		return api.ErrTokenExpired.Wrap(err)
 	}
 	return api.ErrInvalidToken.Wrap(err)

@@ -19,6 +19,8 @@ import (
 type Revoked struct {
 	mu  sync.RWMutex // held for writing by Reset only; Add and Forget share it
 	set atomic.Pointer[revokedSet]
+
+	version atomic.Uint64
 }
 
 // A revokedSet is what Reset replaces as a whole.
@@ -48,7 +50,15 @@ func (s *Revoked) Add(rs ...Revocation) {
 	for _, r := range rs {
 		set.add(r)
 	}
+	if len(rs) > 0 {
+		s.version.Add(1)
+	}
 }
+
+// Version changes with everything that is added: a token that Covers did not
+// find at a version is not covered as long as that version stands. Read it
+// before asking Covers.
+func (s *Revoked) Version() uint64 { return s.version.Load() }
 
 // Covers returns the revocation that covers a, if any: everybody's before the
 // user's before the session's.
@@ -97,6 +107,7 @@ func (s *Revoked) Reset(live []Revocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.set.Store(set)
+	s.version.Add(1)
 }
 
 // Len returns the number of entries.
