@@ -19,7 +19,9 @@ func TestKeySchedule(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	at := func(min int) time.Time { return start.Add(time.Duration(min) * time.Minute) }
 	pol := KeyPolicy{Every: 100 * time.Minute, Publish: 10 * time.Minute, Reload: time.Minute}
-	key := func(id string, signsFrom int) KeyRecord { return KeyRecord{ID: id, Algorithm: token.ES256, SignsFrom: at(signsFrom)} }
+	key := func(id string, signsFrom int) KeyRecord {
+		return KeyRecord{ID: id, Algorithm: token.ES256, SignsFrom: at(signsFrom)}
+	}
 
 	for _, c := range []struct {
 		name string

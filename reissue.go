@@ -35,7 +35,13 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 			return api.Tokens{}, unavailable(err)
 		}
 		now := s.now()
-		d := Decide(known, Standing{Disabled: !found || u.Disabled, Mark: mark}, p, now, s.cfg.Policy)
+		barred := !found || u.Disabled
+		d := Decide(known, Standing{Disabled: barred, Mark: mark}, p, now, s.cfg.Policy)
+		// A session that ended for reason disabled says so for ever: whoever has
+		// been enabled again must not be ended by it once more.
+		if barred && d.Outcome == Refuse {
+			s.endDisabled(ctx, key.User)
+		}
 		t, done, err := s.apply(ctx, rec, d, p, u, now)
 		if done {
 			return t, err
@@ -110,9 +116,6 @@ func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presente
 
 	switch d.Outcome {
 	case Refuse:
-		if d.Err.Reason == api.ReasonDisabled {
-			s.endDisabled(ctx, key.User)
-		}
 		event.Kind, event.Reason = EventReissueRefused, d.Err.Reason
 		s.emit(ctx, event)
 		return t, true, d.Err

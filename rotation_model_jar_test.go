@@ -1,6 +1,7 @@
 package pawl_test
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pawlauth/pawl"
@@ -21,10 +22,12 @@ type modelJar struct {
 
 	sid             string
 	refresh, access string
-	onDisk          string        // the cookie that a crash brings back
+	onDisk          string        // the cookie that a crash brings back, within 30 s
+	setAt           time.Duration // when the cookie was set
+	failedOver      time.Duration // when the store last lost writes: a crash in the same minute is beyond the promise
 	key             string        // pending Idempotency-Key; empty: none
 	proved          bool          // it has succeeded
-	provedAt        time.Duration // when it first did
+	provedAt        time.Duration // when it first did, or first did after trouble
 	restarts        int           // over how many restarts it was taken
 	trouble         bool          // a message was lost: nothing is known of its outcome
 	lost            bool          // a reply may be lost for good: without a key, the next reissue may count as theft
@@ -44,6 +47,7 @@ type modelMessage struct {
 const (
 	modelTimeout  = 10 * time.Second
 	modelKeyStays = time.Minute
+	modelFlush    = 30 * time.Second // a browser writes cookies to disk so late
 )
 
 func (j *modelJar) send() {
@@ -68,7 +72,7 @@ func (j *modelJar) signIn() {
 		j.w.fail("cannot sign in: %v", err)
 		return
 	}
-	*j = modelJar{w: j.w, name: j.name, user: j.user, keyed: j.keyed, sid: got.SessionID, refresh: got.RefreshToken, access: got.AccessToken, onDisk: got.RefreshToken}
+	*j = modelJar{w: j.w, name: j.name, user: j.user, keyed: j.keyed, sid: got.SessionID, setAt: j.w.real, refresh: got.RefreshToken, access: got.AccessToken, onDisk: got.RefreshToken}
 	j.w.tell("jar %d signs in: session %.6s", j.name, j.sid)
 	j.w.known[j.sid] = &modelSession{
 		key: pawl.SessionKey{User: j.user, ID: j.sid}, ends: got.Ends,
@@ -83,12 +87,15 @@ func (j *modelJar) takeKey() string {
 	}
 	if j.key == "" || j.retired() {
 		j.key, j.proved, j.restarts = token.NewID(), false, 0
-		j.onDisk = j.refresh // a browser has written it by then
 	}
 	return j.key
 }
 
-func (j *modelJar) retired() bool { return j.proved && j.w.real-j.provedAt >= modelKeyStays }
+// retired: never while the outcome of a request with the key is not known.
+func (j *modelJar) retired() bool {
+	known := !j.trouble && len(j.sent)+len(j.replies) == 0
+	return j.proved && known && j.w.real-j.provedAt >= modelKeyStays
+}
 
 // take removes one message at random.
 func (j *modelJar) take(from *[]modelMessage) (m modelMessage, ok bool) {
@@ -107,9 +114,10 @@ func (j *modelJar) deliver() {
 	if !ok {
 		return
 	}
-	m.tokens, m.err = j.w.present(m.refresh, m.access, m.key, "jar")
+	over := j.w.known[j.sid].over != ""
+	m.tokens, m.err = j.w.present(m.refresh, m.access, m.key, fmt.Sprintf("jar %d", j.name))
 	if m.err != nil {
-		j.refused(m.err)
+		j.refused(m.err, over)
 		return
 	}
 	if j.w.chance(10) {
@@ -129,9 +137,12 @@ func (j *modelJar) receive() {
 	j.w.tell("jar %d takes the reply to generation %d", j.name, rotClaims(j.w.t, m.refresh).Gen)
 	j.access = m.tokens.AccessToken
 	if m.tokens.SetCookie {
+		if j.w.real-j.setAt >= modelFlush && j.refresh != m.tokens.RefreshToken {
+			j.onDisk, j.setAt = j.refresh, j.w.real
+		}
 		j.refresh, j.lost = m.tokens.RefreshToken, false
 	}
-	if m.key == j.key && !j.proved {
+	if m.key == j.key && (!j.proved || j.trouble) {
 		j.proved, j.provedAt = true, j.w.real
 	}
 	if len(j.sent)+len(j.replies) == 0 {
@@ -154,7 +165,7 @@ func (j *modelJar) forgetOld() {
 		*list = young
 	}
 	if j.trouble { // what is left of a burst is not taken for the first after it
-		j.sent, j.replies = nil, nil
+		j.loseMessages()
 	}
 }
 
@@ -172,24 +183,37 @@ func (j *modelJar) crash() {
 		return
 	}
 	j.w.tell("jar %d crashes", j.name)
+	retired := j.retired()
 	j.sent, j.replies, j.trouble, j.lost = nil, nil, true, true
-	if j.keyed && !j.retired() && j.key != "" {
-		j.refresh = j.onDisk
+	if j.keyed && !retired && j.key != "" {
+		if j.w.real-j.setAt < modelFlush && j.w.real-j.failedOver > modelKeyStays && j.behindOnDisk() <= 1 {
+			j.refresh = j.onDisk
+		}
 		j.proved = false
 		j.restarts++
 	}
 }
 
+// behindOnDisk: two generations within the time that a browser takes to write a
+// cookie need two late returns or a fail-over just before the crash, and are
+// beyond the promise.
+func (j *modelJar) behindOnDisk() uint64 {
+	rec, _, _ := j.w.store.Get(j.w.t.Context(), j.w.known[j.sid].key)
+	newest := max(rec.Generation, rotClaims(j.w.t, j.refresh).Gen)
+	return newest - rotClaims(j.w.t, j.onDisk).Gen
+}
+
 // refused judges a refusal by the promise: an honest jar is signed out by an
-// end, by time, by a thief, or, without a key, after a reply was lost.
-func (j *modelJar) refused(err error) {
+// end, by time, by a thief, or, without a key, after a reply was lost. over
+// says that the session had ended before.
+func (j *modelJar) refused(err error, over bool) {
 	e, s := api.AsError(err), j.w.known[j.sid]
 	j.w.tell("jar %d is refused: %v", j.name, err)
 	switch {
-	case s.over != "" || s.thieved || e.Reason == api.ReasonExpired:
+	case over || s.thieved || e.Reason == api.ReasonExpired:
 	case e.Reason == api.ReasonReused && !j.keyed && j.lost:
 	default:
-		j.w.fail("jar %d was signed out by accident: %v", j.name, err)
+		j.w.fail("jar %d was signed out by accident: %v (sends keys: %v, a reply was lost: %v)", j.name, err, j.keyed, j.lost)
 	}
 	j.refresh, j.sid = "", ""
 	j.sent, j.replies = nil, nil

@@ -103,7 +103,7 @@ func (w *modelWorld) upTo(d time.Duration) time.Duration {
 
 func (w *modelWorld) tell(format string, args ...any) {
 	w.story = append(w.story, fmt.Sprintf("%s  ", w.clock.now().Format("01-02 15:04:05.000"))+fmt.Sprintf(format, args...))
-	if len(w.story) > 60 {
+	if len(w.story) > 100 {
 		w.story = w.story[1:]
 	}
 }
@@ -118,17 +118,17 @@ func (w *modelWorld) fail(format string, args ...any) {
 func (w *modelWorld) step() {
 	jar := w.jars[w.rng.IntN(len(w.jars))]
 	switch n := w.rng.IntN(1000); {
-	case n < 350:
+	case n < 260:
 		jar.send()
-	case n < 600:
+	case n < 610:
 		jar.deliver()
-	case n < 700:
+	case n < 760:
 		jar.receive()
-	case n < 800:
-		w.pass(w.upTo(3 * time.Second))
 	case n < 860:
+		w.pass(w.upTo(3 * time.Second))
+	case n < 885:
 		w.pass(w.upTo(90 * time.Second))
-	case n < 920:
+	case n < 922:
 		w.pass(25*time.Minute + w.upTo(10*time.Minute))
 	case n < 923:
 		w.pass(w.upTo(3 * 24 * time.Hour))
@@ -168,12 +168,14 @@ func (w *modelWorld) pass(d time.Duration) {
 }
 
 // clockSteps sets the store's clock, but not the browsers'. A request that is
-// under way across a step forward is as late as the step is long.
+// under way across a step forward is as late as the step is long, and a cookie
+// as old.
 func (w *modelWorld) clockSteps() {
 	d := w.upTo(10*time.Minute) - 5*time.Minute
 	if d > 0 {
 		for _, jar := range w.jars {
 			jar.loseMessages()
+			jar.onDisk = jar.refresh
 		}
 	}
 	w.tell("the store's clock steps by %v", d)
@@ -183,6 +185,7 @@ func (w *modelWorld) clockSteps() {
 func (w *modelWorld) loseWrites(jar *modelJar) {
 	if s := w.known[jar.sid]; s != nil {
 		n := w.store.rollBack(w.t, s.key, 1+w.rng.IntN(3))
+		jar.failedOver = w.real
 		clear(s.reopened) // that a window was opened again may be lost, too
 		w.tell("jar %d: a fail-over loses %d writes", jar.name, n)
 	}
@@ -225,29 +228,44 @@ func (w *modelWorld) endAll() {
 }
 
 // changePassword ends the user's other sessions, as the service does once the
-// password is set; the hashing is left out.
+// password is set; the hashing is left out. The session that asks goes on if it
+// lives: one that has idled out cannot ask.
 func (w *modelWorld) changePassword(jar *modelJar) {
+	asking, mark, err := w.store.Get(w.t.Context(), pawl.SessionKey{User: jar.user, ID: jar.sid})
+	if err != nil || !asking.Live(mark, w.clock.now()) {
+		return
+	}
 	w.tell("jar %d changes the password", jar.name)
-	_, _, err := w.store.EndUser(w.t.Context(), jar.user, jar.sid, api.ReasonPasswordChanged, w.clock.now())
-	if err != nil {
+	if _, _, err := w.store.EndUser(w.t.Context(), jar.user, jar.sid, api.ReasonPasswordChanged, w.clock.now()); err != nil {
 		w.fail("password change failed: %v", err)
 	}
 	w.ended(func(s *modelSession) bool { return s.key.User == jar.user && s.key.ID != jar.sid }, api.ReasonPasswordChanged)
 }
 
-// disable bars a user from reissuing for one attempt: their sessions end by it.
+// disable bars a user for one attempt to reissue: their live sessions end by it.
 func (w *modelWorld) disable(jar *modelJar) {
 	if jar.refresh == "" {
 		return
 	}
 	w.tell("%s is disabled, and enabled again", jar.user)
+	live, err := w.svc.SessionsOf(w.t.Context(), jar.user)
+	if err != nil {
+		w.fail("cannot list sessions: %v", err)
+	}
 	w.users.setDisabled(jar.user, true)
-	_, err := w.svc.Reissue(w.t.Context(), api.ReissueRequest{RefreshToken: jar.refresh})
-	if err == nil {
+	if _, err := w.svc.Reissue(w.t.Context(), api.ReissueRequest{RefreshToken: jar.refresh}); err == nil {
 		w.fail("a disabled user got tokens")
 	}
 	w.users.setDisabled(jar.user, false)
-	if api.AsError(err).Reason == api.ReasonDisabled {
-		w.ended(func(s *modelSession) bool { return s.key.User == jar.user }, api.ReasonDisabled)
+	for _, s := range w.known {
+		rec, mark, err := w.store.Get(w.t.Context(), s.key)
+		if err == nil && s.key.User == jar.user && s.over == "" && (!rec.Ended.IsZero() || mark.Covers(rec.AuthTime)) {
+			s.over = api.ReasonDisabled
+		}
+	}
+	for _, rec := range live {
+		if w.known[rec.ID].over == "" {
+			w.fail("session %.6s outlived its user's being disabled", rec.ID)
+		}
 	}
 }

@@ -122,7 +122,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // Is reports whether target is an *Error of the same code, and of the same
-// reason and status class where target names a reason.
+// reason where target names one.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && (t.Reason == "" || t.Reason == e.Reason)
@@ -131,7 +131,10 @@ func (e *Error) Is(target error) bool {
 // LoginRequired is ErrLoginRequired with a reason and its sentence.
 func LoginRequired(reason string) *Error {
 	e := *ErrLoginRequired
-	e.Reason, e.Detail = reason, reasonTable[reason]
+	e.Reason = reason
+	if text, ok := reasonTable[reason]; ok {
+		e.Detail = text
+	}
 	return &e
 }
 

@@ -164,6 +164,20 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// Every decision is in the list of decisions.
+func TestDecisionsAreListed(t *testing.T) {
+	list := read(t, "decisions/README.md")
+	records, err := filepath.Glob("decisions/[0-9]*.md")
+	if err != nil || len(records) == 0 {
+		t.Fatalf("no records: %v", err)
+	}
+	for _, path := range records {
+		if name := filepath.Base(path); !strings.Contains(list, "("+name+")") {
+			t.Errorf("decisions/README.md does not list %s", name)
+		}
+	}
+}
+
 // anchors are the names that headings get on the usual hosts.
 func anchors(page string) []string {
 	var all []string

@@ -7,13 +7,17 @@ import (
 	"github.com/pawlauth/pawl/api"
 )
 
-// sameOrigin refuses state changes that a browser says come from another
-// origin, a sibling subdomain included (SECURITY 35, 36). It lets pass what
-// says nothing of its origin; sameOriginProof is for that.
-func (s *server) sameOrigin(h http.Handler) http.Handler {
+// protect refuses state changes that a browser says come from another origin, a
+// sibling subdomain included (SECURITY 35, 36), and tokens in the URL. It lets
+// pass what says nothing of its origin; sameOriginProof is for that.
+func (s *server) protect(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.cross.Check(r) != nil {
 			fail(w, r, api.ErrCrossSite.With("The request comes from another site. Send it from a page of this origin, or have the operator add yours to the trusted origins."))
+			return
+		}
+		if err := noTokenInQuery(r); err != nil {
+			fail(w, r, err)
 			return
 		}
 		h.ServeHTTP(w, r)

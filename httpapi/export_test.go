@@ -6,16 +6,14 @@ import (
 
 // What the tests of package httpapi_test see of the inside.
 var (
-	Decode        = decode
-	ShortAgent    = shortAgent
-	DeviceLabel   = deviceLabel
-	HeaderValue   = headerValue
-	MaxBody       = maxBody
-	OpenAPI       = openAPI
-	AnyMethod     = anyMethod
-	KeysMaxAge    = keysMaxAge
-	PanicText     = panicText
-	ParsedAddress = parseAddress
+	Decode      = decode
+	ShortAgent  = shortAgent
+	DeviceLabel = deviceLabel
+	HeaderValue = headerValue
+	MaxBody     = maxBody
+	OpenAPI     = openAPI
+	AnyMethod   = anyMethod
+	PanicText   = panicText
 )
 
 // Routes lists what is mounted, as "METHOD /path".

@@ -26,13 +26,13 @@ type none struct{}
 // is answered with 204, an error with its problem document, anything else as
 // JSON. Nothing is ever to be cached, unless the handler says so.
 func handle[In any](s *server, method, pattern string, body bodyRule, f func(*call, In) (any, error)) {
-	s.routes.add(method, pattern, s.sameOrigin(endpoint(s, body, f)))
+	s.routes.add(method, pattern, s.protect(endpoint(s, body, f)))
 }
 
 // handleFor is handle for those who carry a valid access token; who they are
 // is call.who.
 func handleFor[In any](s *server, method, pattern string, body bodyRule, f func(*call, In) (any, error)) {
-	s.routes.add(method, pattern, s.sameOrigin(s.guard.Required(endpoint(s, body, f))))
+	s.routes.add(method, pattern, s.protect(s.guard.Required(endpoint(s, body, f))))
 }
 
 func endpoint[In any](s *server, body bodyRule, f func(*call, In) (any, error)) http.Handler {
@@ -52,9 +52,6 @@ func endpoint[In any](s *server, body bodyRule, f func(*call, In) (any, error)) 
 }
 
 func serve[In any](c *call, body bodyRule, f func(*call, In) (any, error)) (any, error) {
-	if err := noTokenInQuery(c.r); err != nil {
-		return nil, err
-	}
 	var in In
 	if err := readBody(c.w, c.r, body, &in); err != nil {
 		return nil, err
@@ -74,30 +71,14 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	if rec, ok := w.(*recorder); ok {
 		rec.err = err
 	}
-	sent := r.Header.Get("Authorization") != "" || strings.Contains(r.Header.Get("Cookie"), api.InsecureCookieName+"=")
-	if !sent && api.AsError(err).Status == http.StatusUnauthorized {
+	if !tokenSent(r) && api.AsError(err).Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="pawl"`)
 	}
 	api.WriteProblem(w, err)
 }
 
-// tokenNames are what people call tokens in query strings.
-var tokenNames = []string{"access_token", "accesstoken", "refresh_token", "refreshtoken", "token", "id_token"}
-
-// noTokenInQuery refuses tokens in the URL, which ends up in logs, histories
-// and Referer (SECURITY 31, 52; RFC 6750 §5.3).
-func noTokenInQuery(r *http.Request) error {
-	if r.URL.RawQuery == "" {
-		return nil
-	}
-	for name := range r.URL.Query() {
-		for _, bad := range tokenNames {
-			if strings.EqualFold(name, bad) {
-				return api.ErrInvalidRequest.With("Send tokens in a header, the cookie or the body, never in the URL.")
-			}
-		}
-	}
-	return nil
+func tokenSent(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || strings.Contains(r.Header.Get("Cookie"), api.InsecureCookieName+"=")
 }
 
 // who is the person that handleFor let pass.
@@ -127,43 +108,4 @@ func (c *call) tokens(t api.Tokens, body bool) api.TokenResponse {
 		c.o.Cookie.Set(c.w, t.RefreshToken, t.Ends, now)
 	}
 	return out
-}
-
-// presented gathers the credentials of a reissue or a logout: the refresh
-// token from the cookie or the body, never both, and the optional access token
-// beside it. inBody says where the refresh token came from.
-func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, inBody bool, err error) {
-	cookie, err := c.o.Cookie.Read(c.r)
-	if err != nil {
-		return p, false, err
-	}
-	if cookie != "" {
-		if body.RefreshToken != "" {
-			return p, false, api.ErrInvalidRequest.With("The refresh token came in the cookie and in the body. Send one of them.")
-		}
-		if err := sameOriginProof(c.r); err != nil {
-			return p, false, err
-		}
-	}
-	if p.AccessToken, err = guard.Bearer(c.r); err != nil {
-		return p, false, err
-	}
-	if p.IdempotencyKey, err = single(c.r, "Idempotency-Key"); err != nil {
-		return p, false, err
-	}
-	from := c.client()
-	p.Address, p.Agent = from.Address, from.Agent
-	p.RefreshToken = cookie + body.RefreshToken // one of them is empty
-	return p, body.RefreshToken != "", nil
-}
-
-// single gives a header that may come once at most.
-func single(r *http.Request, name string) (string, error) {
-	switch v := r.Header.Values(name); len(v) {
-	case 0:
-		return "", nil
-	case 1:
-		return v[0], nil
-	}
-	return "", api.ErrInvalidRequest.With("The request carries the header %s twice. Send it once.", name)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,7 +23,10 @@ const (
 	pass2 = "another password, as long"
 )
 
-var unmarshal = json.Unmarshal
+var (
+	unmarshal = json.Unmarshal
+	quiet     = slog.New(slog.DiscardHandler)
+)
 
 // server is a Pawl under test, whose every answer is held against openapi.yaml.
 type server struct {

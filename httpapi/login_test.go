@@ -16,7 +16,7 @@ func TestLoginGivesBothTokens(t *testing.T) {
 	s.AddUser("anna", pass, "reader")
 	a := s.send("POST", "/api/login", loginBody("Anna", pass), own).is(200, "")
 	if a.tokens.TokenType != "Bearer" || a.tokens.ExpiresIn != 1800 || a.tokens.SessionID == "" {
-		t.Errorf("tokens: %+v", a.tokens)
+		t.Errorf("tokens: %s, %d s, session %q", a.tokens.TokenType, a.tokens.ExpiresIn, a.tokens.SessionID)
 	}
 	if got := a.header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("SECURITY 50: Cache-Control: %s", got)

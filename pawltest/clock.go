@@ -6,13 +6,13 @@ import (
 )
 
 // Clock is a clock that stands still until it is moved. It begins at the real
-// time. It is safe for concurrent use.
+// time, in whole seconds. It is safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-func newClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Millisecond)} } //nolint:forbidigo // where the test's time begins
+func newClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Second)} } //nolint:forbidigo // where the test's time begins
 
 // Now is the time.
 func (c *Clock) Now() time.Time {

@@ -90,8 +90,11 @@ func (a *Access) marshalExtra(w *writer) ([]byte, error) {
 // complete reports what a lacks.
 func (a *Access) complete() error {
 	for _, c := range []struct{ name, value string }{
-		{"issuer", a.Issuer}, {"subject", a.Subject}, {"client id", a.ClientID},
-		{"session id", a.SessionID}, {"token id", a.ID},
+		{"issuer", a.Issuer},
+		{"subject", a.Subject},
+		{"client id", a.ClientID},
+		{"session id", a.SessionID},
+		{"token id", a.ID},
 	} {
 		if c.value == "" {
 			return errors.New("token: access token without " + c.name)

@@ -66,14 +66,10 @@ func demoConfig(dir string, flags map[string]string) (*config.Config, error) {
 			all[key] = text
 		}
 	}
-	cfg, err := config.Load(config.Sources{Flags: all})
-	if err != nil {
-		return nil, err
-	}
-	if !cfg.Loopback() {
+	if listen, ok := flags["listen"]; ok && !config.Loopback(listen) {
 		return nil, usagef("--demo listens on a loopback address only, such as 127.0.0.1:8081: its password is known to everybody")
 	}
-	return cfg, nil
+	return config.Load(config.Sources{Flags: all})
 }
 
 // demoText is what the demo prints. The indented lines are commands, each to be
@@ -82,7 +78,7 @@ func demoText(url string) string {
 	return strings.NewReplacer("{url}", url, "{login}", demoLogin, "{password}", demoPassword).Replace(`
 Pawl is running at {url} with throw-away data.
 There is one person: {login}, with the password {password}.
-Open {url}/openapi.yaml for the whole API. Ctrl-C ends it and deletes its data.
+Open {url}/openapi.yaml for the whole API. Its data is deleted when it ends.
 
 Paste this into another terminal, line by line.
 
@@ -111,5 +107,6 @@ The thief comes with the token that you have used up. The session ends, and you 
   sleep 1; curl -s -w '%{http_code}\n' -b $THIEF -H 'Pawl-Request: 1' -X POST $URL/api/reissue
   curl -s -w '%{http_code}\n' -b $JAR -H 'Pawl-Request: 1' -X POST $URL/api/reissue
 
+Press Ctrl-C here to end it.
 `)
 }

@@ -39,8 +39,13 @@ func logEvents(log *slog.Logger) func(context.Context, pawl.Event) {
 		}
 		var attrs []slog.Attr
 		for _, a := range []struct{ name, value string }{
-			{"user", e.User}, {"login", e.Login}, {"session", e.Session}, {"reason", e.Reason},
-			{"address", e.Client.Address}, {"agent", e.Client.Agent}, {"key", e.Key},
+			{"user", e.User},
+			{"login", e.Login},
+			{"session", e.Session},
+			{"reason", e.Reason},
+			{"address", e.Client.Address},
+			{"agent", e.Client.Agent},
+			{"key", e.Key},
 		} {
 			if a.value != "" {
 				attrs = append(attrs, slog.String(a.name, a.value))

@@ -56,11 +56,11 @@ func askHidden(prompt string) (string, error) {
 		return "", errors.New("there is no terminal to ask for the password on; pipe it in and add --password-stdin")
 	}
 	defer tty.Close()
-	fmt.Fprint(tty, prompt)
-	restore, err := hideInput(tty)
+	restore, err := hideInput(tty) // before the prompt: some type fast
 	if err != nil {
 		return "", fmt.Errorf("cannot hide what is typed: %w; pipe the password in and add --password-stdin", err)
 	}
+	fmt.Fprint(tty, prompt)
 	line, err := readLine(tty)
 	restore()
 	fmt.Fprintln(tty)

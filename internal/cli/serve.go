@@ -58,7 +58,8 @@ func (c *serveCmd) Run(a *app) error {
 	})
 }
 
-// serve runs a server until a signal comes. Greet is called when it answers.
+// serve runs a server until a signal comes. Greet is called when the
+// port is open, before the first request is served.
 func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Service) error) error {
 	ctx, stop := untilSignal()
 	defer stop()
@@ -86,8 +87,8 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 		return errors.Join(err, closeAll())
 	}
 	srv.TLSConfig = tlsConfig
-	log.Info("ready", "listen", l.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
-	if err = greet(ctx, svc); err == nil {
+	if err = greet(context.WithoutCancel(ctx), svc); err == nil {
+		log.Info("ready", "listen", l.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
 		err = httpapi.Serve(ctx, srv, l, cfg.ShutdownTimeout)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -103,14 +104,22 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 // untilSignal gives a context that the first signal ends; a second one ends
 // the process.
 func untilSignal() (context.Context, func()) {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	stopping := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
-		signals = append(signals, syscall.SIGHUP) // the terminal was closed
+		stopping = append(stopping, syscall.SIGHUP) // the terminal was closed
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	// Once the default action is back, the next signal is the end.
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, stopping...)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-came:
+		case <-ctx.Done():
+		}
+		signal.Stop(came) // before anything shows that we stop: the next one kills
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // listen opens the port, with an error that says what to do.
@@ -144,11 +153,17 @@ func openService(ctx context.Context, cfg *config.Config, log *slog.Logger) (svc
 }
 
 func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger) (*pawl.Service, error) {
-	hasher, err := password.New(cfg.HashOptions())
+	c, err := serviceConfig(cfg, s, key, log)
 	if err != nil {
 		return nil, err
 	}
-	return pawl.New(ctx, pawl.Config{
+	return pawl.New(ctx, c)
+}
+
+// serviceConfig is where the configuration's keys become the service's.
+func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger) (pawl.Config, error) {
+	hasher, err := password.New(cfg.HashOptions())
+	return pawl.Config{
 		Issuer: cfg.Issuer, Audience: cfg.Audience,
 		Sessions: s, Users: s, Keys: s, MasterKey: key,
 		Policy: pawl.Policy{
@@ -161,7 +176,7 @@ func newService(ctx context.Context, cfg *config.Config, s store, key pawl.Maste
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
 		OnEvent:             logEvents(log),
 		Log:                 log,
-	})
+	}, err
 }
 
 func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger) (*http.Server, error) {

@@ -12,6 +12,7 @@ import (
 
 // allKeys is every key; storeKeys those that find the database.
 func allKeys(config.Field) bool { return true }
+
 func storeKeys(f config.Field) bool {
 	return f.Key == "data_dir" || f.Key == "database"
 }
@@ -44,7 +45,7 @@ func flagType(f config.Field) reflect.Type {
 }
 
 func flagTag(f config.Field, hidden bool) reflect.StructTag {
-	help := strings.ReplaceAll(f.Doc+" "+f.DefaultSentence(), "`", "")
+	help := strings.ReplaceAll(f.Help(), "`", "")
 	tag := fmt.Sprintf(`name:%q help:%q group:%q`, f.Flag(), help, f.Group)
 	if !f.Bool() {
 		tag += fmt.Sprintf(` placeholder:%q`, f.Placeholder())

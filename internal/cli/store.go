@@ -49,8 +49,7 @@ func openForServer(ctx context.Context, cfg *config.Config) (store, pawl.MasterK
 	if err := makeDataDir(cfg); err != nil {
 		return nil, pawl.MasterKey{}, err
 	}
-	_, statErr := os.Stat(cfg.DatabasePath())
-	fresh := errors.Is(statErr, fs.ErrNotExist)
+	fresh := canBeMade(cfg.DatabasePath())
 	key, found, err := readMasterKey(cfg)
 	if err != nil {
 		return nil, key, err
@@ -74,6 +73,13 @@ func openForServer(ctx context.Context, cfg *config.Config) (store, pawl.MasterK
 		return nil, key, errors.Join(err, s.Close())
 	}
 	return s, key, nil
+}
+
+// canBeMade reports whether there is no file at path yet, but a place for it.
+func canBeMade(path string) bool {
+	_, err := os.Stat(path)
+	dir, dirErr := os.Stat(filepath.Dir(path))
+	return errors.Is(err, fs.ErrNotExist) && dirErr == nil && dir.IsDir()
 }
 
 // makeDataDir makes the data directory, but not its parents: a missing parent

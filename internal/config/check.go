@@ -18,7 +18,7 @@ const sqliteScheme = "sqlite://"
 
 // derive fills in what follows from other keys.
 func (c *Config) derive() {
-	if c.Issuer == "" && loopback(c.Listen) && !zeroPort(c.Listen) {
+	if c.Issuer == "" && Loopback(c.Listen) && !zeroPort(c.Listen) {
 		c.Issuer = c.scheme() + "://" + c.Listen
 	}
 	if len(c.Audience) == 0 && c.Issuer != "" {
@@ -75,7 +75,7 @@ func (c *Config) checkAddresses(bad complain) {
 		return
 	}
 	switch {
-	case c.Issuer == "" && loopback(c.Listen):
+	case c.Issuer == "" && Loopback(c.Listen):
 	case c.Issuer == "":
 		bad("issuer", c.Issuer, "must be set, as listen %q can be reached from other machines; write the public URL, such as https://login.example.com", c.Listen)
 	default:
@@ -114,10 +114,9 @@ func checkListen(listen string) error {
 	return nil
 }
 
-// Loopback reports whether only this machine can reach the listener.
-func (c *Config) Loopback() bool { return loopback(c.Listen) }
-
-func loopback(listen string) bool {
+// Loopback reports whether only this machine can reach a listener at the
+// address and port.
+func Loopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	return err == nil && loopbackHost(host)
 }

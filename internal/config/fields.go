@@ -70,87 +70,143 @@ func fields(c *Config) []Field {
 
 func serverFields(c *Config) []Field {
 	return inGroup("Server",
-		Field{Key: "listen", value: textValue{&c.Listen}, Default: "127.0.0.1:8080", Zero: "Port 0 lets the system choose a free port.",
-			Doc: "The address and port to listen on, such as 127.0.0.1:8080, or 0.0.0.0:8443 for every address of this machine."},
-		Field{Key: "issuer", value: textValue{&c.Issuer}, Derived: "`http://` (with TLS files `https://`) and the address of `listen`, if that is a loopback address; otherwise it must be set",
-			Doc: "The public URL of this service, exactly as its users reach it, without a slash at the end. It is the `iss` of every token: changing it signs everybody out."},
-		Field{Key: "audience", value: listValue{&c.Audience}, Derived: "the issuer",
-			Doc: "Who accepts the access tokens (`aud`): the identifiers of your APIs. Each API checks that its own is among them."},
-		Field{Key: "tls_cert_file", value: textValue{&c.TLSCertFile}, Zero: "Empty: plain HTTP, for loopback or behind a proxy that ends TLS.",
-			Doc: "The certificate chain in PEM. A changed file is taken up by itself, without a restart."},
-		Field{Key: "tls_key_file", value: textValue{&c.TLSKeyFile},
-			Doc: "The private key of the certificate, in PEM. The file must not be readable by others (mode 0600, or 0640 for a group)."},
-		Field{Key: "trusted_proxies", value: prefixesValue{&c.TrustedProxies}, Zero: "Empty: nobody's X-Forwarded-For is believed.",
-			Doc: "The proxies whose `X-Forwarded-For` is believed, as addresses or networks. Name your own only: whoever is in it can pretend to be any address."},
-		Field{Key: "trusted_origins", value: listValue{&c.TrustedOrigins}, Zero: "Empty: only pages of the issuer's own origin.",
-			Doc: "Other origins whose pages may call this API with cookies, each written exactly: `https://app.example.com`. There are no wildcards."},
-		Field{Key: "shutdown_timeout", value: durationValue{&c.ShutdownTimeout, 0, time.Hour}, Default: "10s", Zero: "0: requests under way are cut off at once.",
-			Doc: "How long a stopping server waits for requests under way."},
+		Field{
+			Key: "listen", value: textValue{&c.Listen}, Default: "127.0.0.1:8080", Zero: "Port 0 lets the system choose a free port.",
+			Doc: "The address and port to listen on, such as 127.0.0.1:8080, or 0.0.0.0:8443 for every address of this machine.",
+		},
+		Field{
+			Key: "issuer", value: textValue{&c.Issuer}, Derived: "`http://` (with TLS files `https://`) and the address of `listen`, if that is a loopback address; otherwise it must be set",
+			Doc: "The public URL of this service, exactly as its users reach it, without a slash at the end. It is the `iss` of every token: changing it signs everybody out.",
+		},
+		Field{
+			Key: "audience", value: listValue{&c.Audience}, Derived: "the issuer",
+			Doc: "Who accepts the access tokens (`aud`): the identifiers of your APIs. Each API checks that its own is among them.",
+		},
+		Field{
+			Key: "tls_cert_file", value: textValue{&c.TLSCertFile}, Zero: "Empty: plain HTTP, for loopback or behind a proxy that ends TLS.",
+			Doc: "The certificate chain in PEM. A changed file is taken up by itself, without a restart.",
+		},
+		Field{
+			Key: "tls_key_file", value: textValue{&c.TLSKeyFile},
+			Doc: "The private key of the certificate, in PEM. The file must not be readable by others (mode 0600, or 0640 for a group).",
+		},
+		Field{
+			Key: "trusted_proxies", value: prefixesValue{&c.TrustedProxies}, Zero: "Empty: nobody's X-Forwarded-For is believed.",
+			Doc: "The proxies whose `X-Forwarded-For` is believed, as addresses or networks. Name your own only: whoever is in it can pretend to be any address.",
+		},
+		Field{
+			Key: "trusted_origins", value: listValue{&c.TrustedOrigins}, Zero: "Empty: only pages of the issuer's own origin.",
+			Doc: "Other origins whose pages may call this API with cookies, each written exactly: `https://app.example.com`. There are no wildcards.",
+		},
+		Field{
+			Key: "shutdown_timeout", value: durationValue{&c.ShutdownTimeout, 0, time.Hour}, Default: "10s", Zero: "0: requests under way are cut off at once.",
+			Doc: "How long a stopping server waits for requests under way.",
+		},
 	)
 }
 
 func storageFields(c *Config) []Field {
 	return inGroup("Storage",
-		Field{Key: "data_dir", value: textValue{&c.DataDir}, Default: "./pawl-data",
-			Doc: "The directory of the database and the master key. It is made at the first start, for its owner only (mode 0700)."},
-		Field{Key: "database", value: textValue{&c.Database}, Derived: "`sqlite://` and `pawl.db` in `data_dir`",
-			Doc: "Where everything is kept: `sqlite://` and the path of a file. This version knows no other kind of database."},
-		Field{Key: "master_key", value: secretValue{&c.MasterKey}, Secret: true, Zero: "Empty: `master_key_file` is used.",
-			Doc: "The key that seals the signing keys in the database: 32 random bytes in base64url, 43 characters. Set it where secrets come from the environment, as in containers. The signing keys are lost without it: keep a copy away from the database."},
-		Field{Key: "master_key_file", value: textValue{&c.MasterKeyFile}, Derived: "`master.key` in `data_dir`",
-			Doc: "The file that holds the master key, readable by its owner only (mode 0600). It is made at the first start and never replaced. Not used where `master_key` is set."},
+		Field{
+			Key: "data_dir", value: textValue{&c.DataDir}, Default: "./pawl-data",
+			Doc: "The directory of the database and the master key. It is made at the first start, for its owner only (mode 0700).",
+		},
+		Field{
+			Key: "database", value: textValue{&c.Database}, Derived: "`sqlite://` and `pawl.db` in `data_dir`",
+			Doc: "Where everything is kept: `sqlite://` and the path of a file. This version knows no other kind of database.",
+		},
+		Field{
+			Key: "master_key", value: secretValue{&c.MasterKey}, Secret: true, Zero: "Empty: `master_key_file` is used.",
+			Doc: "The key that seals the signing keys in the database: 32 random bytes in base64url, 43 characters. Set it where secrets come from the environment, as in containers. The signing keys are lost without it: keep a copy away from the database.",
+		},
+		Field{
+			Key: "master_key_file", value: textValue{&c.MasterKeyFile}, Derived: "`master.key` in `data_dir`",
+			Doc: "The file that holds the master key, readable by its owner only (mode 0600). It is made at the first start and never replaced. Not used where `master_key` is set.",
+		},
 	)
 }
 
 func sessionFields(c *Config) []Field {
 	return inGroup("Tokens and sessions",
-		Field{Key: "access_ttl", value: durationValue{&c.AccessTTL, time.Second, longest}, Default: "30m",
-			Doc: "How long an access token lives. APIs check it without asking this service, apart from what was ended."},
-		Field{Key: "refresh_ttl", value: durationValue{&c.RefreshTTL, time.Second, longest}, Default: "336h",
-			Doc: "How long a session lives without being used (14 days). Each reissue starts it anew. It may be shorter than `access_ttl`."},
-		Field{Key: "session_ttl", value: durationValue{&c.SessionTTL, time.Second, longest}, Default: "2160h",
-			Doc: "How long a session lives at most, however much it is used (90 days). Then the person signs in again."},
-		Field{Key: "reuse_window", value: durationValue{&c.ReuseWindow, time.Millisecond, pawl.MaxReuseWindow}, Default: "60s",
-			Doc: "How long the previous refresh token is still answered, so that parallel tabs and lost replies sign nobody out. A stolen token that comes back later ends the session."},
-		Field{Key: "unsafe_reuse_window", value: optionalDurationValue{&c.UnsafeReuseWindow, pawl.MaxReuseWindow}, Default: "none", Zero: "0: every reissue rotates, and two tabs that refresh at once sign the person out.",
-			Doc: "For benchmarks only: takes the place of `reuse_window` and may be 0."},
-		Field{Key: "sessions_per_user", value: intValue{&c.SessionsPerUser, "number of sessions", 0, 1_000_000}, Default: "0", Zero: "0: any number.",
-			Doc: "How many sessions one person can have at a time. One more sign-in ends the oldest; with 1, a sign-in ends the one before."},
-		Field{Key: "signing_algorithm", value: choiceValue{&c.SigningAlgorithm, []string{token.ES256, token.RS256, token.Ed25519, token.HS256}}, Default: token.ES256,
-			Doc: "How access tokens are signed. HS256 publishes no key, so that no other service can check the tokens: only for a service that checks its own. A change takes effect with the next key."},
-		Field{Key: "key_rotation", value: durationValue{&c.KeyRotation, time.Hour, longest}, Default: "720h",
-			Doc: "How often new signing keys take over (30 days). Old ones are kept until the last token they signed is dead."},
+		Field{
+			Key: "access_ttl", value: durationValue{&c.AccessTTL, time.Second, longest}, Default: "30m",
+			Doc: "How long an access token lives. APIs check it without asking this service, apart from what was ended.",
+		},
+		Field{
+			Key: "refresh_ttl", value: durationValue{&c.RefreshTTL, time.Second, longest}, Default: "336h",
+			Doc: "How long a session lives without being used (14 days). Each reissue starts it anew. It may be shorter than `access_ttl`.",
+		},
+		Field{
+			Key: "session_ttl", value: durationValue{&c.SessionTTL, time.Second, longest}, Default: "2160h",
+			Doc: "How long a session lives at most, however much it is used (90 days). Then the person signs in again.",
+		},
+		Field{
+			Key: "reuse_window", value: durationValue{&c.ReuseWindow, time.Millisecond, pawl.MaxReuseWindow}, Default: "60s",
+			Doc: "How long the previous refresh token is still answered, so that parallel tabs and lost replies sign nobody out. A stolen token that comes back later ends the session.",
+		},
+		Field{
+			Key: "unsafe_reuse_window", value: optionalDurationValue{&c.UnsafeReuseWindow, pawl.MaxReuseWindow}, Default: "none", Zero: "0: every reissue rotates, and two tabs that refresh at once sign the person out.",
+			Doc: "For benchmarks only: takes the place of `reuse_window` and may be 0.",
+		},
+		Field{
+			Key: "sessions_per_user", value: intValue{&c.SessionsPerUser, "number of sessions", 0, 1_000_000}, Default: "0", Zero: "0: any number.",
+			Doc: "How many sessions one person can have at a time. One more sign-in ends the oldest; with 1, a sign-in ends the one before.",
+		},
+		Field{
+			Key: "signing_algorithm", value: choiceValue{&c.SigningAlgorithm, []string{token.ES256, token.RS256, token.Ed25519, token.HS256}}, Default: token.ES256,
+			Doc: "How access tokens are signed. HS256 publishes no key, so that no other service can check the tokens: only for a service that checks its own. A change takes effect with the next key.",
+		},
+		Field{
+			Key: "key_rotation", value: durationValue{&c.KeyRotation, time.Hour, longest}, Default: "720h",
+			Doc: "How often new signing keys take over (30 days). Old ones are kept until the last token they signed is dead.",
+		},
 	)
 }
 
 func passwordFields(c *Config) []Field {
 	return inGroup("Passwords",
-		Field{Key: "password_min_length", value: intValue{&c.PasswordMinLength, "characters", 8, 64}, Default: "12",
-			Doc: "The least length of a new password. Length and a list of common passwords are all that is asked: no rules about kinds of characters."},
-		Field{Key: "password_hash_memory", value: sizeValue{&c.PasswordHashMemory}, Default: "19MiB",
-			Doc: "The memory of one Argon2id computation, 19MiB at least. People's hashes are brought up to it at their next sign-in."},
-		Field{Key: "password_hash_time", value: intValue{&c.PasswordHashTime, "passes", 2, 64}, Default: "2",
-			Doc: "The passes of one Argon2id computation. A sign-in takes a core for about 23 ms with the defaults."},
-		Field{Key: "password_hash_concurrency", value: intValue{&c.PasswordHashConcurrency, "computations", 0, 1024}, Default: "0", Zero: "0: one for each processor.",
-			Doc: "How many passwords are checked at once. Times `password_hash_memory`, this is the memory that sign-ins can take; more of them wait, and then get 503."},
+		Field{
+			Key: "password_min_length", value: intValue{&c.PasswordMinLength, "characters", 8, 64}, Default: "12",
+			Doc: "The least length of a new password. Length and a list of common passwords are all that is asked: no rules about kinds of characters.",
+		},
+		Field{
+			Key: "password_hash_memory", value: sizeValue{&c.PasswordHashMemory}, Default: "19MiB",
+			Doc: "The memory of one Argon2id computation, 19MiB at least. People's hashes are brought up to it at their next sign-in.",
+		},
+		Field{
+			Key: "password_hash_time", value: intValue{&c.PasswordHashTime, "passes", 2, 64}, Default: "2",
+			Doc: "The passes of one Argon2id computation. A sign-in takes a core for about 23 ms with the defaults.",
+		},
+		Field{
+			Key: "password_hash_concurrency", value: intValue{&c.PasswordHashConcurrency, "computations", 0, 1024}, Default: "0", Zero: "0: one for each processor.",
+			Doc: "How many passwords are checked at once. Times `password_hash_memory`, this is the memory that sign-ins can take; more of them wait, and then get 503.",
+		},
 	)
 }
 
 func cookieFields(c *Config) []Field {
 	return inGroup("Cookies",
-		Field{Key: "cookie_same_site", value: choiceValue{&c.CookieSameSite, []string{"lax", "strict"}}, Default: "lax",
-			Doc: "SameSite of the refresh cookie. With strict, whoever follows a link from another site arrives signed out."},
-		Field{Key: "unsafe_http_cookies", value: boolValue{&c.UnsafeHTTPCookies}, Default: "false",
-			Doc: "For test networks without TLS only: sends the refresh cookie over plain HTTP, without the `__Host-` prefix. Whoever can read the network then has the session."},
+		Field{
+			Key: "cookie_same_site", value: choiceValue{&c.CookieSameSite, []string{"lax", "strict"}}, Default: "lax",
+			Doc: "SameSite of the refresh cookie. With strict, whoever follows a link from another site arrives signed out.",
+		},
+		Field{
+			Key: "unsafe_http_cookies", value: boolValue{&c.UnsafeHTTPCookies}, Default: "false",
+			Doc: "For test networks without TLS only: sends the refresh cookie over plain HTTP, without the `__Host-` prefix. Whoever can read the network then has the session.",
+		},
 	)
 }
 
 func logFields(c *Config) []Field {
 	return inGroup("Logs",
-		Field{Key: "log_format", value: choiceValue{&c.LogFormat, []string{"text", "json"}}, Default: "text",
-			Doc: "The form of the log lines, which go to standard error."},
-		Field{Key: "log_level", value: choiceValue{&c.LogLevel, []string{"debug", "info", "warn", "error"}}, Default: "info",
-			Doc: "The least important lines that are written. Each reissue is a line of level debug."},
+		Field{
+			Key: "log_format", value: choiceValue{&c.LogFormat, []string{"text", "json"}}, Default: "text",
+			Doc: "The form of the log lines, which go to standard error.",
+		},
+		Field{
+			Key: "log_level", value: choiceValue{&c.LogLevel, []string{"debug", "info", "warn", "error"}}, Default: "info",
+			Doc: "The least important lines that are written. Each reissue is a line of level debug.",
+		},
 	)
 }
 

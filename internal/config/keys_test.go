@@ -17,15 +17,17 @@ var samples = map[string]struct {
 	text string
 	want func(*Config) bool
 }{
-	"listen":                    {"127.0.0.1:9000", func(c *Config) bool { return c.Listen == "127.0.0.1:9000" }},
-	"issuer":                    {"https://login.example.com", func(c *Config) bool { return c.Issuer == "https://login.example.com" }},
-	"audience":                  {"orders,billing", func(c *Config) bool { return reflect.DeepEqual(c.Audience, []string{"orders", "billing"}) }},
-	"tls_cert_file":             {"cert.pem", func(c *Config) bool { return c.TLSCertFile == "cert.pem" }},
-	"tls_key_file":              {"key.pem", func(c *Config) bool { return c.TLSKeyFile == "key.pem" }},
-	"trusted_proxies":           {"10.0.0.7,192.168.0.0/16", func(c *Config) bool { return fmt.Sprint(c.TrustedProxies) == "[10.0.0.7/32 192.168.0.0/16]" }},
-	"trusted_origins":           {"https://app.example.com", func(c *Config) bool { return reflect.DeepEqual(c.TrustedOrigins, []string{"https://app.example.com"}) }},
-	"shutdown_timeout":          {"3s", func(c *Config) bool { return c.ShutdownTimeout == 3*time.Second }},
-	"data_dir":                  {"/var/lib/pawl", func(c *Config) bool { return c.DataDir == "/var/lib/pawl" && c.DatabasePath() == "/var/lib/pawl/pawl.db" }},
+	"listen":           {"127.0.0.1:9000", func(c *Config) bool { return c.Listen == "127.0.0.1:9000" }},
+	"issuer":           {"https://login.example.com", func(c *Config) bool { return c.Issuer == "https://login.example.com" }},
+	"audience":         {"orders,billing", func(c *Config) bool { return reflect.DeepEqual(c.Audience, []string{"orders", "billing"}) }},
+	"tls_cert_file":    {"cert.pem", func(c *Config) bool { return c.TLSCertFile == "cert.pem" }},
+	"tls_key_file":     {"key.pem", func(c *Config) bool { return c.TLSKeyFile == "key.pem" }},
+	"trusted_proxies":  {"10.0.0.7,192.168.0.0/16", func(c *Config) bool { return fmt.Sprint(c.TrustedProxies) == "[10.0.0.7/32 192.168.0.0/16]" }},
+	"trusted_origins":  {"https://app.example.com", func(c *Config) bool { return reflect.DeepEqual(c.TrustedOrigins, []string{"https://app.example.com"}) }},
+	"shutdown_timeout": {"3s", func(c *Config) bool { return c.ShutdownTimeout == 3*time.Second }},
+	"data_dir": {"/var/lib/pawl", func(c *Config) bool {
+		return c.DataDir == "/var/lib/pawl" && c.DatabasePath() == "/var/lib/pawl/pawl.db"
+	}},
 	"database":                  {"sqlite:///srv/p.db", func(c *Config) bool { return c.DatabasePath() == "/srv/p.db" }},
 	"master_key":                {strings.Repeat("A", 42) + "E", func(c *Config) bool { return c.MasterKey.Reveal() == strings.Repeat("A", 42)+"E" }},
 	"master_key_file":           {"/run/k", func(c *Config) bool { return c.MasterKeyFile == "/run/k" }},

@@ -49,15 +49,13 @@ func Reference() string {
 }
 
 func writeField(b *strings.Builder, f Field) {
-	fmt.Fprintf(b, "\n### `%s`\n\n%s", f.Key, f.Doc)
-	if f.Zero != "" {
-		b.WriteString(" " + f.Zero)
-	}
-	fmt.Fprintf(b, "\n\n- Value: %s\n- Default: %s\n- Set by: %s\n", f.Kind(), f.defaultText(), f.setBy())
+	fmt.Fprintf(b, "\n### `%s`\n\n%s\n\n- Value: %s\n- Default: %s\n- Set by: %s\n", f.Key, f.meaning(), f.Kind(), f.defaultText(), f.setBy())
 }
 
-// DefaultSentence says for a help text what happens without the field.
-func (f Field) DefaultSentence() string { return "Default: " + f.defaultText() + "." }
+// Help says for a help text what the field does, and what it is without being set.
+func (f Field) Help() string { return f.meaning() + " Default: " + f.defaultText() + "." }
+
+func (f Field) meaning() string { return strings.TrimSpace(f.Doc + " " + f.Zero) }
 
 // Placeholder stands for the value in a help text.
 func (f Field) Placeholder() string {

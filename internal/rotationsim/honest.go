@@ -27,6 +27,7 @@ var (
 	tabs8     = honest{tabs: 8, spread: 2 * second}
 	staggered = honest{tabs: 8, spread: 27 * minute}
 	fanOut    = honest{tabs: 3, spread: 6 * second, fan: 20}
+	sleeper   = honest{tabs: 1, sleep: 0.2}
 	sleepers  = honest{tabs: 8, spread: 2 * second, sleep: 0.2, loss: 0.05}
 	crashers  = honest{tabs: 4, spread: 2 * second, crash: 0.05}
 	lateSet   = honest{tabs: 8, spread: 27 * minute, slow: 0.02, slowMax: 2 * minute, noTimeout: true}
@@ -35,6 +36,8 @@ var (
 )
 
 func hasty(h honest) honest { h.keyed, h.hasty = true, true; return h }
+
+func crowd(h honest) honest { h.keyed, h.crowd = true, true; return h }
 
 func apart(h honest) honest { h.spread = 27 * minute; return h }
 
@@ -58,7 +61,9 @@ var honestScenarios = []honestScenario{
 	{name: "5 % lost, with keys", honest: keyed(lossy(1, 0.05)), promise: none},
 	{name: "20 % lost, with keys", honest: keyed(lossy(1, 0.2)), promise: none},
 	{name: "8 tabs, 5 % lost, with keys", honest: keyed(lossy(8, 0.05)), promise: none},
-	{name: "8 tabs, lid shut during the refresh, with keys", honest: keyed(sleepers)},
+	{name: "1 tab, lid shut during the refresh, with keys", honest: keyed(sleeper), promise: none},
+	{name: "8 tabs, lid shut during the refresh, with keys", honest: keyed(sleepers), promise: none},
+	{name: "8 tabs, lid shut during the refresh, with keys, none goes first", honest: crowd(sleepers)},
 	{name: "4 tabs, browser crashes after the commit, with keys", honest: keyed(crashers), promise: none},
 	{name: "4 tabs at their own times, browser crashes after the commit, with keys", honest: keyed(apart(crashers))},
 	{name: "8 tabs, replies up to 2 min late, given up after 10 s", honest: keyed(timedOut(lateSet)), promise: none},
@@ -68,6 +73,7 @@ var honestScenarios = []honestScenario{
 	{name: "1 % lost, no keys, back after the window", honest: lossy(1, 0.01)},
 	{name: "5 % lost, no keys, back after the window", honest: lossy(1, 0.05)},
 	{name: "20 % lost, no keys, back after the window", honest: lossy(1, 0.2)},
+	{name: "1 tab, lid shut during the refresh, no keys", honest: sleeper},
 	{name: "8 tabs, lid shut during the refresh, no keys", honest: sleepers},
 	{name: "4 tabs, browser crashes after the commit, no keys", honest: crashers},
 	{name: "8 tabs, replies up to 2 min late, never given up", honest: keyed(lateSet)},
@@ -80,7 +86,7 @@ var honestScenarios = []honestScenario{
 	{name: "3 pages at once, 20 sub-requests each", honest: fanOut, rule: youngAdvances, promise: whatIf},
 	{name: "8 tabs at once", honest: tabs8, rule: youngAdvances, promise: whatIf},
 	{name: "8 tabs, replies up to 2 min late, never given up", honest: keyed(lateSet), rule: cookieAtRow4, promise: whatIf},
-	{name: "8 tabs, lid shut during the refresh, with keys", honest: keyed(sleepers), rule: neverReopens, promise: whatIf},
+	{name: "8 tabs, lid shut during the refresh, with keys, none goes first", honest: crowd(sleepers), rule: neverReopens, promise: whatIf},
 	{name: "4 tabs, fail-over loses up to 5 s", honest: keyed(failing), rule: aheadIsReuse, promise: whatIf},
 	{name: "8 tabs, clocks 10 s apart, window 10 s", honest: skewed, window: 10 * time.Second, promise: whatIf},
 	{name: "8 tabs, one clock, window 10 s", honest: tabs8, window: 10 * time.Second},

@@ -14,6 +14,7 @@ type honest struct {
 	fan    int   // sub-requests of one page rendered on a server, all with the page's cookie
 	keyed  bool  // sends Idempotency-Keys by the contract of docs/rotation.md
 	hasty  bool  // but makes a new key after each success
+	crowd  bool  // but all tabs go on at once after trouble, where one should go first
 
 	loss      float64 // a request is lost, and a reply, each with this probability
 	slow      float64 // a reply takes up to slowMax, with this probability
@@ -48,8 +49,11 @@ type jar struct {
 
 	key      [32]byte // the jar's Idempotency-Key; zero: none
 	proved   bool     // a request with it has succeeded
-	provedAt int64    // when one first did
+	provedAt int64    // when one first did, or first did after trouble
 	restarts int      // over how many restarts it was taken
+
+	flying  int  // requests that are neither answered nor given up
+	trouble bool // the outcome of a request is not known: one goes first, alone
 
 	life      int   // grows at each crash: what was under way is forgotten
 	offline   int64 // until when
@@ -131,6 +135,7 @@ func (j *jar) crashed() {
 		j.cookie = j.onDisk
 	}
 	j.restartKey()
+	j.flying, j.trouble = 0, true
 	j.offline = j.now + 5*second + j.upTo(8*hour)
 	j.after(j.offline-j.now, func() { j.refreshAll(2 * second) })
 }

@@ -21,12 +21,13 @@ func (j *jar) takeKey() [32]byte {
 	return j.key
 }
 
+// retired: never while the outcome of a request with the key is not known.
 func (j *jar) retired() bool {
-	return j.proved && (j.hasty || j.now-j.provedAt >= keyStays)
+	return j.proved && !j.trouble && j.flying == 0 && (j.hasty || j.now-j.provedAt >= keyStays)
 }
 
 func (j *jar) succeeded(key [32]byte) {
-	if key == j.key && !j.proved {
+	if key == j.key && (!j.proved || j.trouble) {
 		j.proved, j.provedAt = true, j.now
 	}
 }

@@ -19,8 +19,13 @@ func (j *jar) send(t *task) {
 		j.after(j.offline-j.now+j.upTo(2*second), func() { j.send(t) })
 		return
 	}
+	if j.keyed && !j.crowd && j.trouble && j.flying > 0 {
+		j.after(200+j.upTo(100), func() { j.send(t) })
+		return
+	}
 	t.total++
 	try, key, cookie := t.total, j.takeKey(), j.cookie
+	j.flying++
 	if !j.chance(j.loss) {
 		j.after(j.latency(), func() {
 			a := j.serve(cookie, key)
@@ -45,6 +50,8 @@ func (j *jar) retry(t *task, try int) {
 	if t.life != j.life || t.done || t.total != try || j.noTimeout && j.loss == 0 {
 		return
 	}
+	j.flying--
+	j.trouble = true
 	t.try++
 	if t.try == maxTries {
 		t.try = 0
@@ -69,6 +76,8 @@ func (j *jar) receive(t *task, try int, key [32]byte, a answer) {
 		j.setCookie(a.refresh)
 	}
 	j.succeeded(key)
+	j.flying--
+	j.trouble = j.trouble && j.flying > 0
 	t.done = true
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -90,5 +91,27 @@ func TestPrint(t *testing.T) {
 		if !bytes.Contains(out.Bytes(), []byte(want)) {
 			t.Errorf("the tables lack %q:\n%s", want, &out)
 		}
+	}
+}
+
+// docs/rotation.md shows every scenario; its figures are the program's.
+func TestPageShowsEveryScenario(t *testing.T) {
+	page, err := os.ReadFile("../../docs/rotation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range honestScenarios {
+		checkShown(t, page, s.name, s.ruleName(), s.promise.String())
+	}
+	for _, s := range thiefScenarios {
+		checkShown(t, page, s.name, nameOf(s.rule, s.window), s.promise.String())
+	}
+}
+
+func checkShown(t *testing.T, page []byte, name, rule, promise string) {
+	t.Helper()
+	line := regexp.MustCompile("(?m)^" + regexp.QuoteMeta(name) + " +" + regexp.QuoteMeta(rule) + " +" + regexp.QuoteMeta(promise) + " ")
+	if !line.Match(page) {
+		t.Errorf("docs/rotation.md has no line for %q, %s, promise %q: run the simulation and put its output there", name, rule, promise)
 	}
 }

@@ -86,6 +86,7 @@ var thiefScenarios = []thiefScenario{
 	{name: "aims at the victim's refresh, fixed timer", fixedTimer: true, first: atTheTimer, again: atTheTimer},
 	{name: "watches: presents the old token right after each rotation", moment: afterRotation, first: soon, again: soon},
 
+	{name: "watches: presents the old token right after each rotation", window: -1, moment: afterRotation, first: soon, again: soon, promise: worse},
 	{name: "aims at the victim's refresh, random point, access 5 min", access: 5 * time.Minute, first: atTheTimer, again: atTheTimer, promise: worse},
 	{name: "aims at the victim's refresh, random point, access 5 min", access: 5 * time.Minute, window: 10 * time.Second, first: atTheTimer, again: atTheTimer, promise: worse},
 	{name: "aims at the victim's refresh, random point", window: 10 * time.Second, first: atTheTimer, again: atTheTimer, promise: worse},

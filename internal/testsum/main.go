@@ -115,8 +115,8 @@ func (s *summary) ended(n name, e event) {
 	}
 }
 
-// fail prints what a failed test or package wrote. A package that fails only
-// because a test did adds nothing to what was printed already.
+// fail prints what a failed test or package wrote. What fails only because a
+// test within it did is not counted again.
 func (s *summary) fail(n name) {
 	again := s.broken[n]
 	for p := n; p.test != ""; {
@@ -124,10 +124,12 @@ func (s *summary) fail(n name) {
 		s.broken[p] = true
 	}
 	fmt.Fprintf(s.w, "FAIL  %s\n", n)
-	if n.test == "" && again {
+	if again && n.test == "" {
 		return
 	}
-	s.failed++
+	if !again {
+		s.failed++
+	}
 	for _, line := range s.output[n] {
 		fmt.Fprint(s.w, "      ", line)
 	}

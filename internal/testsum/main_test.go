@@ -6,13 +6,14 @@ import (
 )
 
 const (
-	passes  = `{"Action":"pass","Package":"github.com/pawlauth/pawl/a","Test":"TestA"}` + "\n"
-	skips   = `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Test":"TestS","Output":"    a_test.go:7: no such disk\n"}` + "\n" + `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Test":"TestS","Output":"--- SKIP: TestS (0.00s)\n"}` + "\n" + `{"Action":"skip","Package":"github.com/pawlauth/pawl/a","Test":"TestS"}` + "\n"
-	fails   = `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Test":"TestF/x","Output":"got 1, want 2\n"}` + "\n" + `{"Action":"fail","Package":"github.com/pawlauth/pawl/a","Test":"TestF/x"}` + "\n"
-	pkgFail = `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Output":"panic: oops\n"}` + "\n" + `{"Action":"fail","Package":"github.com/pawlauth/pawl/a"}` + "\n"
-	noBuild = `{"ImportPath":"github.com/pawlauth/pawl/a","Action":"build-output","Output":"a.go:1: syntax error\n"}` + "\n" + `{"Action":"fail","Package":"github.com/pawlauth/pawl/a","FailedBuild":"github.com/pawlauth/pawl/a"}` + "\n"
-	empty   = `{"Action":"skip","Package":"github.com/pawlauth/pawl/b"}` + "\n"
-	figure  = `{"Action":"attr","Package":"github.com/pawlauth/pawl/a","Test":"TestA","Key":"advances","Value":"120 of 130"}` + "\n"
+	passes      = `{"Action":"pass","Package":"github.com/pawlauth/pawl/a","Test":"TestA"}` + "\n"
+	skips       = `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Test":"TestS","Output":"    a_test.go:7: no such disk\n"}` + "\n" + `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Test":"TestS","Output":"--- SKIP: TestS (0.00s)\n"}` + "\n" + `{"Action":"skip","Package":"github.com/pawlauth/pawl/a","Test":"TestS"}` + "\n"
+	fails       = `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Test":"TestF/x","Output":"got 1, want 2\n"}` + "\n" + `{"Action":"fail","Package":"github.com/pawlauth/pawl/a","Test":"TestF/x"}` + "\n"
+	parentFails = `{"Action":"fail","Package":"github.com/pawlauth/pawl/a","Test":"TestF"}` + "\n"
+	pkgFail     = `{"Action":"output","Package":"github.com/pawlauth/pawl/a","Output":"panic: oops\n"}` + "\n" + `{"Action":"fail","Package":"github.com/pawlauth/pawl/a"}` + "\n"
+	noBuild     = `{"ImportPath":"github.com/pawlauth/pawl/a","Action":"build-output","Output":"a.go:1: syntax error\n"}` + "\n" + `{"Action":"fail","Package":"github.com/pawlauth/pawl/a","FailedBuild":"github.com/pawlauth/pawl/a"}` + "\n"
+	empty       = `{"Action":"skip","Package":"github.com/pawlauth/pawl/b"}` + "\n"
+	figure      = `{"Action":"attr","Package":"github.com/pawlauth/pawl/a","Test":"TestA","Key":"advances","Value":"120 of 130"}` + "\n"
 )
 
 func TestSummary(t *testing.T) {
@@ -29,6 +30,7 @@ func TestSummary(t *testing.T) {
 		{"a failure is printed in full", passes + fails, false, false, false, []string{"FAIL  pawl/a TestF/x", "got 1, want 2", "1 passed, 1 failed"}},
 		{"a package can fail by itself", passes + pkgFail, false, false, false, []string{"panic: oops", "1 failed"}},
 		{"a package failing by its test counts once", fails + pkgFail, false, false, false, []string{"0 passed, 1 failed"}},
+		{"a test failing by its subtest counts once", fails + parentFails, false, false, false, []string{"FAIL  pawl/a TestF\n", "0 passed, 1 failed"}},
 		{"what does not build fails", passes + noBuild, true, false, false, []string{"syntax error", "1 failed"}},
 		{"nothing run is a failure", empty, false, false, false, []string{"No test ran"}},
 		{"packages without tests are no skips", passes + empty, false, true, true, []string{"0 skipped"}},

@@ -12,9 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // applicationID marks a database file as Pawl's ("Pawl" in ASCII).
@@ -123,25 +120,4 @@ func checkHeader(path string, f io.Reader) error {
 		return fmt.Errorf("database %s belongs to another application (application_id %#08x): name another path; it was left as it is", path, id)
 	}
 	return nil
-}
-
-// advice tells a person what to do about an error of SQLite.
-func advice(err error) string {
-	var fault *sqlite.Error
-	if !errors.As(err, &fault) {
-		return ""
-	}
-	switch fault.Code() & 0xff {
-	case sqlite3.SQLITE_FULL:
-		return "; make space on its disk, and Pawl goes on by itself"
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return "; the file is damaged: stop Pawl and put a backup in its place; it was left as it is"
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
-		return "; the file, its directory and its file system must be writable for the user Pawl runs as"
-	case sqlite3.SQLITE_IOERR:
-		return "; check its disk"
-	case sqlite3.SQLITE_BUSY:
-		return "; another process keeps writing to it: find and end that one"
-	}
-	return ""
 }

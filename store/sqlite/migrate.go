@@ -48,11 +48,15 @@ const createMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
 
 // migrate brings the schema up to date. Of several processes that start at
 // once, one does it while the others wait.
-func migrate(c *conn) (err error) {
+func migrate(c *conn) error {
 	list, err := migrations()
 	if err != nil {
 		return err
 	}
+	return migrateTo(c, list)
+}
+
+func migrateTo(c *conn, list []migration) (err error) {
 	if have, err := schemaVersion(c); err != nil || have == int64(len(list)) {
 		return err
 	}

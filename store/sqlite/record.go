@@ -9,31 +9,32 @@ import (
 	"github.com/pawlauth/pawl"
 )
 
-// columns of a session, in the order of readSession.
-const columns = ` s.user, s.sid, s.generation, s.created, s.rotated, s.opened, s.idle_expires, s.ends,
-	s.auth_time, s.address, s.agent, s.label, s.last_key, s.ended, s.end_reason `
+// columns of a session, in the order of readSession. With a "+" and a name of
+// one letter the driver has no column types and names to copy for each result.
+const columns = ` +s.sid a, +s.generation b, +s.created c, +s.rotated d, +s.opened e, +s.idle_expires f, +s.ends g,
+	+s.auth_time h, +s.address i, +s.agent j, +s.label k, +s.last_key l, +s.ended m, +s.end_reason n `
 
 // readSession reads columns from position i.
-func readSession(r row, i int) pawl.Session {
+func readSession(user string, r row, i int) pawl.Session {
 	s := pawl.Session{
-		SessionKey:  pawl.SessionKey{User: r.text(i), ID: sidText(r.blob(i + 1))},
-		Generation:  uint64(r.int(i + 2)),
-		Created:     fromMillis(r.int(i + 3)),
-		Rotated:     fromMillis(r.int(i + 4)),
-		Opened:      fromMillis(r.int(i + 5)),
-		IdleExpires: fromMillis(r.int(i + 6)),
-		Ends:        fromMillis(r.int(i + 7)),
-		AuthTime:    fromSeconds(r.int(i + 8)),
-		Client:      pawl.Client{Address: r.text(i + 9), Agent: r.text(i + 10), Label: r.text(i + 11)},
-		Ended:       fromMillis(r.int(i + 13)),
-		EndReason:   r.text(i + 14),
+		SessionKey:  pawl.SessionKey{User: user, ID: sidText(r.blob(i))},
+		Generation:  uint64(r.int(i + 1)),
+		Created:     fromMillis(r.int(i + 2)),
+		Rotated:     fromMillis(r.int(i + 3)),
+		Opened:      fromMillis(r.int(i + 4)),
+		IdleExpires: fromMillis(r.int(i + 5)),
+		Ends:        fromMillis(r.int(i + 6)),
+		AuthTime:    fromSeconds(r.int(i + 7)),
+		Client:      pawl.Client{Address: r.text(i + 8), Agent: r.text(i + 9), Label: r.text(i + 10)},
+		Ended:       fromMillis(r.int(i + 12)),
+		EndReason:   r.text(i + 13),
 	}
-	copy(s.LastKey[:], r.blob(i+12))
+	copy(s.LastKey[:], r.blob(i+11))
 	return s
 }
 
 // standing is the user's mark and everyone's, in the order of readMark.
-const standing = ` e.not_before, e.reason, e.version, m.not_before, m.reason, m.version `
+const standing = ` +e.not_before o, +e.reason p, +e.version q, +m.not_before r, +m.reason s, +m.version t `
 
 // standingColumns is how many columns standing has.
 const standingColumns = 6

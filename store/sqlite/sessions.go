@@ -51,7 +51,7 @@ func get(c *conn, user string, sid []byte) (rec pawl.Session, mark pawl.Mark, er
 		if r.null(standingColumns) {
 			return pawl.ErrNotFound
 		}
-		rec = readSession(r, standingColumns)
+		rec = readSession(user, r, standingColumns)
 		return nil
 	}, user, sid)
 	return rec, mark, err
@@ -68,7 +68,7 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 	}
 	evicted := new([]pawl.Session)
 	err = s.writing(ctx, func(c *conn) (err error) {
-		*evicted, err = create1(c, rec, sid, seen, limit)
+		*evicted, err = createIn(c, rec, sid, seen, limit)
 		return err
 	})
 	if err != nil {
@@ -77,7 +77,8 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 	return *evicted, nil
 }
 
-func create1(c *conn, rec pawl.Session, sid []byte, seen pawl.Mark, limit int) (evicted []pawl.Session, err error) {
+// createIn is Create within a transaction.
+func createIn(c *conn, rec pawl.Session, sid []byte, seen pawl.Mark, limit int) (evicted []pawl.Session, err error) {
 	mark, err := markOf(c, rec.User)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ const selectList = `SELECT` + columns + `FROM sessions s WHERE s.user = ? AND s.
 func evict(c *conn, user string, mark pawl.Mark, limit int, at time.Time) ([]pawl.Session, error) {
 	var live []pawl.Session
 	err := c.query(selectList, func(r row) error {
-		if rec := readSession(r, 0); rec.Live(mark, at) {
+		if rec := readSession(user, r, 0); rec.Live(mark, at) {
 			live = append(live, rec)
 		}
 		return nil
@@ -210,7 +211,7 @@ func (s *Store) List(ctx context.Context, user string) (list []pawl.Session, mar
 		return c.query(selectUserSessions, func(r row) error {
 			mark = readMark(r)
 			if !r.null(standingColumns) {
-				list = append(list, readSession(r, standingColumns))
+				list = append(list, readSession(user, r, standingColumns))
 			}
 			return nil
 		}, user)

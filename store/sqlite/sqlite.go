@@ -9,7 +9,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/pawlauth/pawl"
 )
@@ -54,9 +53,8 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	if err := migrate(c); err != nil {
-		c.close()
-		return nil, s.fault(err)
+	if err := errors.Join(migrate(c), c.script("PRAGMA busy_timeout = 0")); err != nil { // the writer waits by itself
+		return nil, s.fault(errors.Join(err, c.close()))
 	}
 	s.w = newWriter(c)
 	if err := s.openReaders(ctx); err != nil {
@@ -112,13 +110,4 @@ func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
 // writing runs f in a transaction and returns when it is durable.
 func (s *Store) writing(ctx context.Context, f func(*conn) error) error {
 	return s.fault(s.w.write(ctx, f))
-}
-
-// fault says what a person can do about an error of the database. Answers and
-// ends of contexts stay as they are.
-func (s *Store) fault(err error) error {
-	if err == nil || isAnswer(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("database %s: %w%s", s.path, err, advice(err))
 }

@@ -3,8 +3,12 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/pawlauth/pawl"
 )
@@ -143,9 +147,35 @@ func (w *writer) commit(batch []*intention) {
 
 var errBegin = errors.New("no write can begin")
 
+const (
+	busyTimeout = 5 * time.Second // how long another process may keep the lock
+	busyRetry   = time.Millisecond
+)
+
+// begin waits for its turn among processes. SQLite's own waiting sleeps up to
+// 100 ms at a time and would hardly ever get past a busy server.
+func (w *writer) begin() error {
+	patience := time.NewTimer(busyTimeout)
+	defer patience.Stop()
+	for {
+		_, err := w.conn.exec("BEGIN IMMEDIATE")
+		if err == nil {
+			return nil
+		}
+		if code(err) != sqlite3.SQLITE_BUSY {
+			return fmt.Errorf("%w: %w", errBegin, err)
+		}
+		select {
+		case <-patience.C:
+			return fmt.Errorf("%w: %w", errBegin, err)
+		case <-time.After(busyRetry):
+		}
+	}
+}
+
 func (w *writer) transact(batch []*intention) (err error) {
-	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return errors.Join(errBegin, err)
+	if err := w.begin(); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil { // SQLite may have rolled back by itself

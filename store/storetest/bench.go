@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"flag"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -11,36 +10,6 @@ import (
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 )
-
-var benchSessions = flag.Int("storetest.sessions", 1000, "sessions to seed before a benchmark of a store")
-
-// Seed stores n sessions, ten a user, and gives their first 10,000 at most.
-// Creating them from several goroutines lets a store share its commits.
-func Seed(tb testing.TB, s pawl.SessionStore, n int, at time.Time) []pawl.Session {
-	tb.Helper()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	some := make([]pawl.Session, min(n, 10_000))
-	for range 64 {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				rec := NewSession(benchUser(i/10), at)
-				if _, err := s.Create(tb.Context(), rec, pawl.Mark{}, 0); err != nil {
-					tb.Error(err)
-					return
-				}
-				if i < len(some) {
-					some[i] = rec
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return some
-}
-
-// benchUser has the length of an ID of Pawl's own.
-func benchUser(i int) string { return fmt.Sprintf("user-%017d", i*7919%100_000_007) }
 
 // Bench measures a store: what a reissue costs, alone and among others, and
 // that other calls do not slow it down.

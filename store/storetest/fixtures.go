@@ -41,7 +41,7 @@ func Advanced(s pawl.Session, at time.Time) pawl.Session {
 	return s
 }
 
-// bench is what a test works with: a store, and checks that end the test.
+// fixture is what a test works with: a new store, and checks that end the test.
 type fixture struct {
 	testing.TB
 	Backend

@@ -36,16 +36,19 @@ func markEnds(f *fixture) {
 }
 
 func markMonotonic(f *fixture) {
-	for name, end := range map[string]func(at time.Time){
-		"user": func(at time.Time) { f.endUser("u", "", at) },
-		"all":  func(at time.Time) { f.endAll(at) },
+	for _, test := range []struct {
+		name, user string
+		end        func(at time.Time)
+	}{
+		{"user", "u", func(at time.Time) { f.endUser("u", "", at) }},
+		{"all", "nobody", func(at time.Time) { f.endAll(at) }},
 	} {
-		before := f.mark("u")
+		before := f.mark(test.user)
 		for _, i := range []int{50, 20, 20, -1000, 51, 50, 52} {
-			end(second(i))
-			mark := f.mark("u")
+			test.end(second(i))
+			mark := f.mark(test.user)
 			if mark.NotBefore.Before(before.NotBefore) || mark.NotBefore.Before(whole(i)) || mark.Version <= before.Version {
-				f.Errorf("%s at %d: %v after %v", name, i, mark, before)
+				f.Errorf("%s at %d: %v after %v", test.name, i, mark, before)
 			}
 			before = mark
 		}

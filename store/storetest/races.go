@@ -3,14 +3,12 @@ package storetest
 import (
 	"errors"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
-	"github.com/pawlauth/pawl/token"
 )
 
 // rounds of a race: many where time does not matter.
@@ -46,7 +44,7 @@ func (f *fixture) check(err error) bool {
 
 func raceRotate(f *fixture) {
 	s := f.signIn("u", noon)
-	for i := range rounds(20) {
+	for i := range rounds(10) {
 		winner := make(chan pawl.Session, 256)
 		f.together(64+192*(i%2), func(j int, store pawl.SessionStore) {
 			next := Advanced(s, noon.Add(time.Duration(1000*i+j)*ms))
@@ -112,7 +110,7 @@ func raceRotateEnd(f *fixture) {
 			return err
 		},
 	}
-	for i := range rounds(60) {
+	for i := range rounds(24) {
 		s := f.signIn("u", noon)
 		var answered atomic.Bool
 		f.together(8, func(j int, store pawl.SessionStore) {
@@ -141,7 +139,7 @@ func raceRotateEnd(f *fixture) {
 }
 
 func raceCreateEnd(f *fixture) {
-	for i := range rounds(150) {
+	for i := range rounds(60) {
 		seen := f.mark("u")
 		made := make([]pawl.Session, 6)
 		f.together(len(made), func(j int, store pawl.SessionStore) {
@@ -176,7 +174,7 @@ func raceCreateEnd(f *fixture) {
 
 func raceLimit(f *fixture) {
 	const limit = 3
-	for i := range rounds(20) {
+	for i := range rounds(10) {
 		at := noon.Add(time.Duration(i) * time.Second)
 		var evicted atomic.Int64
 		f.together(12, func(j int, store pawl.SessionStore) {
@@ -231,92 +229,5 @@ func raceMarks(f *fixture) {
 	}
 	if log := f.log(); len(log) != n {
 		f.Errorf("%d log entries", len(log))
-	}
-}
-
-// A follower with small pages reads while sessions end: every end once, in
-// one order for all, and never before the session has ended.
-func raceFollower(f *fixture) {
-	const writers = 8
-	each := rounds(15)
-	sessions := make(map[string]pawl.SessionKey)
-	work := make([][]pawl.SessionKey, writers)
-	for i := range work {
-		for range each {
-			s := f.signIn("u", noon)
-			work[i] = append(work[i], s.SessionKey)
-			sessions[s.ID] = s.SessionKey
-		}
-	}
-	follow := func(store pawl.SessionStore, limit int) (ids []string) {
-		cursor := ""
-		for len(ids) < len(sessions) && f.ctx.Err() == nil && !f.Failed() {
-			page, err := store.Revocations(f.ctx, cursor, limit)
-			if !f.check(err) {
-				return ids
-			}
-			for _, e := range page.Entries {
-				rec, _, err := store.Get(f.ctx, sessions[e.ID])
-				if f.check(err); rec.Ended.IsZero() || e.Kind != token.KindSession {
-					f.Errorf("an entry without its end: %v", e)
-				}
-				ids = append(ids, e.ID)
-			}
-			cursor = page.Cursor
-		}
-		return ids
-	}
-	seen := make([][]string, 3)
-	f.together(writers+len(seen), func(i int, store pawl.SessionStore) {
-		if i >= writers {
-			seen[i-writers] = follow(store, 1+3*(i-writers))
-			return
-		}
-		for _, k := range work[i] {
-			_, err := store.End(f.ctx, k, api.ReasonSignedOut, noon)
-			f.check(err)
-		}
-	})
-	for _, ids := range seen {
-		if !slices.Equal(ids, seen[0]) {
-			f.Error("followers do not agree on the order")
-		}
-		if distinct := slices.Compact(slices.Sorted(slices.Values(ids))); len(ids) != len(distinct) || len(ids) != len(sessions) {
-			f.Error("a follower missed an entry, or got one twice")
-		}
-	}
-}
-
-func raceSweep(f *fixture) {
-	const n = 100
-	due := noon.Add(time.Hour)
-	for range n {
-		s := NewSession("u", noon)
-		s.IdleExpires = noon
-		f.create(s, pawl.Mark{})
-	}
-	turning := []pawl.Session{f.signIn("u", noon), f.signIn("t", noon), f.signIn("v", noon)}
-	var deleted atomic.Int64
-	f.together(6, func(i int, store pawl.SessionStore) {
-		if i >= len(turning) {
-			for range n {
-				got, err := store.Sweep(f.ctx, due, due, 5)
-				f.check(err)
-				deleted.Add(int64(got))
-			}
-			return
-		}
-		s := turning[i]
-		for j := range rounds(30) {
-			next := Advanced(s, noon.Add(time.Duration(j+1)*ms))
-			applied, err := store.Rotate(f.ctx, s, next)
-			if f.check(err); !applied {
-				f.Error("a rotation was disturbed")
-			}
-			s = next
-		}
-	})
-	if deleted.Load() != n {
-		f.Errorf("deleted %d, not %d", deleted.Load(), n)
 	}
 }

@@ -1,15 +1,13 @@
 // Package storetest is the one suite that every store passes, whole: nothing in
 // it is optional. To plug a store in:
 //
-//	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) storetest.Backend {
-//			s := newStore(t)
-//			return storetest.Backend{
-//				Sessions: s, Users: s, Keys: s,
-//				Second: storetest.Node{Sessions: s, Users: s, Keys: s}, // another process's view
-//			}
-//		})
+//	func open(t testing.TB) storetest.Backend {
+//		s := newStore(t)
+//		node := storetest.Node{Sessions: s, Users: s, Keys: s}
+//		return storetest.Backend{Node: node, Second: node} // or another process's view
 //	}
+//	func TestStore(t *testing.T)      { storetest.Run(t, open) }
+//	func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }
 //
 // Tests take their time from a fixed moment: stores must not read a clock to
 // judge what they are given.

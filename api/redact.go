@@ -1,0 +1,26 @@
+package api
+
+import "log/slog"
+
+// The wire types that hold secrets print as their name, so that a %v or a log
+// attribute cannot give one away (SECURITY 56). Their JSON is not affected.
+
+func (LoginRequest) String() string       { return "[login request]" }
+func (LoginRequest) GoString() string     { return "[login request]" }
+func (LoginRequest) LogValue() slog.Value { return slog.StringValue("[login request]") }
+
+func (ReissueBody) String() string       { return "[reissue body]" }
+func (ReissueBody) GoString() string     { return "[reissue body]" }
+func (ReissueBody) LogValue() slog.Value { return slog.StringValue("[reissue body]") }
+
+func (PasswordRequest) String() string       { return "[password request]" }
+func (PasswordRequest) GoString() string     { return "[password request]" }
+func (PasswordRequest) LogValue() slog.Value { return slog.StringValue("[password request]") }
+
+func (SetupRequest) String() string       { return "[setup request]" }
+func (SetupRequest) GoString() string     { return "[setup request]" }
+func (SetupRequest) LogValue() slog.Value { return slog.StringValue("[setup request]") }
+
+func (TokenResponse) String() string       { return "[token response]" }
+func (TokenResponse) GoString() string     { return "[token response]" }
+func (TokenResponse) LogValue() slog.Value { return slog.StringValue("[token response]") }
