@@ -240,3 +240,10 @@ func (s *Service) tokenLife(use string) time.Duration {
 // KeySet gives the keys that sign and verify access tokens now. It does not
 // block and never gives nil.
 func (s *Service) KeySet() *token.KeySet { return s.keys.Load().access }
+
+// KeyMaxAge is how long a copy of KeySet may be believed elsewhere: a minute,
+// or less where keys are published for so short a time that a copy could miss
+// one before it signs (SECURITY 17).
+func (s *Service) KeyMaxAge() time.Duration {
+	return min(time.Minute, s.cfg.KeyPolicy.Publish-s.cfg.KeyPolicy.Reload)
+}

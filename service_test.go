@@ -436,3 +436,15 @@ func (u *oneUser) ByLogin(ctx context.Context, login string) (pawl.User, error) 
 }
 
 func (u *oneUser) disable() { u.mu.Lock(); u.Disabled = true; u.mu.Unlock() }
+
+func TestFoldLogin(t *testing.T) {
+	for in, want := range map[string]string{"  Ann ": "ann", "ANN@Example.COM": "ann@example.com", "H\u0331": "\u1e96", "\u00c9va": "\u00e9va", "E\u0301va": "\u00e9va"} {
+		got, err := pawl.FoldLogin(in)
+		if err != nil || got != want {
+			t.Errorf("%q folds to %q, %v; want %q", in, got, err, want)
+		}
+		if again, _ := pawl.FoldLogin(got); again != got {
+			t.Errorf("%q folds on to %q", got, again)
+		}
+	}
+}

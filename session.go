@@ -58,7 +58,7 @@ func (s *Session) Live(mark Mark, now time.Time) bool {
 // with auth_time ≤ NotBefore. The zero Mark ends nothing.
 type Mark struct {
 	NotBefore time.Time // whole seconds
-	Reason    string
+	Reason    string    // of the newest mark
 	// Version grows with every mark, even where NotBefore does not.
 	Version uint64
 }
@@ -123,8 +123,9 @@ type SessionStore interface {
 	// them, for Rotate and Create too.
 	EndAll(ctx context.Context, reason string, at time.Time) (Mark, error)
 
-	// List gives the user's sessions that have not ended, oldest first, and the
-	// mark of the same moment. It does not judge expiry.
+	// List gives the user's sessions that were not ended one by one, oldest
+	// first, and the mark of the same moment. It judges neither expiry nor the
+	// mark: callers ask Live.
 	List(ctx context.Context, user string) ([]Session, Mark, error)
 
 	// Revocations gives at most limit entries of the log after the cursor, in
@@ -135,8 +136,9 @@ type SessionStore interface {
 
 	// Sweep deletes sessions that ran out, and log entries written, before the
 	// given moments, at most limit of each, and reports how many it deleted.
-	// It never keeps other calls waiting for more than one such batch. Zero
-	// deleted means that the whole store has been looked through.
+	// Zero means that the whole store has been looked through. It works in
+	// batches, in which limit also bounds, times a constant, the sessions looked
+	// at, and never keeps other calls waiting for more than one batch.
 	Sweep(ctx context.Context, sessions, log time.Time, limit int) (deleted int, err error)
 }
 

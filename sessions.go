@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pawlauth/pawl/api"
@@ -116,11 +117,17 @@ func (s *Service) endUser(ctx context.Context, user, keep, reason string) (Mark,
 	return mark, n, nil
 }
 
-// endDisabled ends what a disabled user still has (SECURITY 25). It costs a
-// write only while there is something to end.
+// endDisabled ends what a disabled user still has (SECURITY 25), idle sessions
+// too: access tokens of theirs may live. It costs a write only while there is
+// something to end.
 func (s *Service) endDisabled(ctx context.Context, user string) {
-	if live, err := s.SessionsOf(ctx, user); err == nil && len(live) > 0 {
-		_, _ = s.EndUser(ctx, user, api.ReasonDisabled) // a failing store: the next reissue tries again
+	all, mark, err := s.cfg.Sessions.List(ctx, user)
+	if err != nil {
+		return // a failing store: the next reissue tries again
+	}
+	now := s.now()
+	if slices.ContainsFunc(all, func(rec Session) bool { return !mark.Covers(rec.AuthTime) && now.Before(rec.Ends) }) {
+		_, _ = s.EndUser(ctx, user, api.ReasonDisabled)
 	}
 }
 

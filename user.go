@@ -21,7 +21,7 @@ type User struct {
 	PasswordHash string // PHC string, bcrypt or {bcrypt}; empty: no password sign-in
 	Disabled     bool
 	Roles        []string
-	Claims       map[string]any // added to access tokens; registered names are refused
+	Claims       map[string]any // added to access tokens; registered names are refused. Numbers come back from a store as float64
 }
 
 // Users finds people. It is all that a program with a user table of its own
@@ -65,8 +65,8 @@ type UserStore interface {
 // maxLogin bounds a login name, in characters.
 const maxLogin = 128
 
-// FoldLogin gives the form in which logins are compared: NFC, lower case, no
-// space around it. An *api.Error says what is wrong with a name that cannot be
+// FoldLogin gives the form in which logins are compared: lower case, NFC, no
+// space around it; folding twice changes nothing. An *api.Error says what is wrong with a name that cannot be
 // a login.
 func FoldLogin(login string) (string, error) {
 	bad := func(why string) (string, error) {
@@ -75,7 +75,7 @@ func FoldLogin(login string) (string, error) {
 	if !utf8.ValidString(login) {
 		return bad("must be UTF-8 text")
 	}
-	folded := strings.ToLower(norm.NFC.String(strings.TrimSpace(login)))
+	folded := norm.NFC.String(strings.ToLower(strings.TrimSpace(login)))
 	if folded == "" {
 		return bad("is missing")
 	}

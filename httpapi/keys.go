@@ -5,12 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 )
-
-// keysMaxAge is how long the key set may be cached, in seconds. A new key is
-// published for longer than that before it signs (SECURITY 17).
-const keysMaxAge = "60"
 
 // metadata is what RFC 8414 §2 lets us say. There is no authorization endpoint,
 // no token endpoint, no grant; an absent grant_types_supported would claim two.
@@ -28,7 +25,7 @@ func (s *server) mountKeys() {
 
 func (s *server) serveKeys(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jwk-set+json")
-	cached(w, r, keysMaxAge, s.svc.KeySet().JWKS())
+	s.cached(w, r, s.svc.KeySet().JWKS())
 }
 
 func (s *server) serveMetadata(w http.ResponseWriter, r *http.Request) {
@@ -41,15 +38,15 @@ func (s *server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	cached(w, r, keysMaxAge, body)
+	s.cached(w, r, body)
 }
 
-// cached answers with a public document that may be kept for maxAge seconds,
-// and with 304 where the client has it still.
-func cached(w http.ResponseWriter, r *http.Request, maxAge string, body []byte) {
+// cached answers with a public document that may be kept as long as keys may
+// be (SECURITY 17), and with 304 where the client has it still.
+func (s *server) cached(w http.ResponseWriter, r *http.Request, body []byte) {
 	sum := sha256.Sum256(body)
 	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	w.Header().Set("Cache-Control", "public, max-age="+maxAge)
+	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(s.svc.KeyMaxAge().Seconds())))
 	w.Header().Set("ETag", etag)
 	if strings.Contains(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
