@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // metadata is what RFC 8414 §2 lets us say. There is no authorization endpoint,
@@ -25,7 +26,7 @@ func (s *server) mountKeys() {
 
 func (s *server) serveKeys(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jwk-set+json")
-	s.cached(w, r, s.svc.KeySet().JWKS())
+	cached(w, r, s.svc.KeyMaxAge(), s.svc.KeySet().JWKS())
 }
 
 func (s *server) serveMetadata(w http.ResponseWriter, r *http.Request) {
@@ -38,15 +39,15 @@ func (s *server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	s.cached(w, r, body)
+	cached(w, r, s.svc.KeyMaxAge(), body)
 }
 
-// cached answers with a public document that may be kept as long as keys may
-// be (SECURITY 17), and with 304 where the client has it still.
-func (s *server) cached(w http.ResponseWriter, r *http.Request, body []byte) {
+// cached answers with a public document that may be kept for maxAge, and with
+// 304 where the client has it still.
+func cached(w http.ResponseWriter, r *http.Request, maxAge time.Duration, body []byte) {
 	sum := sha256.Sum256(body)
 	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(s.svc.KeyMaxAge().Seconds())))
+	w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(maxAge.Seconds())))
 	w.Header().Set("ETag", etag)
 	if strings.Contains(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)

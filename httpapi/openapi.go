@@ -3,6 +3,7 @@ package httpapi
 import (
 	_ "embed"
 	"net/http"
+	"time"
 )
 
 // openAPI describes the API (OpenAPI 3.1). A test holds every route and every
@@ -17,5 +18,5 @@ func (s *server) mountOpenAPI() {
 
 func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
-	cached(w, r, "300", openAPI)
+	cached(w, r, 5*time.Minute, openAPI)
 }
