@@ -94,8 +94,10 @@ var reasonTable = map[string]string{
 	ReasonUnknown:            "There is no such session any more. Sign in again.",
 }
 
-// Codes and Reasons list every code and every reason, in no order.
-func Codes() []string   { return keys(codeTable) }
+// Codes lists every code, in no order.
+func Codes() []string { return keys(codeTable) }
+
+// Reasons lists every reason, in no order.
 func Reasons() []string { return keys(reasonTable) }
 
 func keys[V any](m map[string]V) []string {

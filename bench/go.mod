@@ -1,6 +1,6 @@
 module github.com/pawlauth/pawl/bench
 
-go 1.26.8
+go 1.26.4
 
 replace github.com/pawlauth/pawl => ../
 

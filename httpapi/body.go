@@ -20,6 +20,9 @@ import (
 // maxBody bounds request bodies, in bytes (SECURITY 54).
 const maxBody = 64 << 10
 
+// maxDrain is how much more is read, unkept, so that the refusal is heard.
+const maxDrain = 4 << 20
+
 // bodyRule says whether a request has a body.
 type bodyRule int
 
@@ -36,6 +39,7 @@ func readBody(w http.ResponseWriter, r *http.Request, rule bodyRule, into any) e
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
+		drain(r)
 		return unreadable(err)
 	}
 	if len(b) == 0 {
@@ -51,6 +55,10 @@ func readBody(w http.ResponseWriter, r *http.Request, rule bodyRule, into any) e
 	}
 	return decode(b, into)
 }
+
+// drain reads on for a while: a client that still sends when the connection is
+// closed sees a reset and never the answer.
+func drain(r *http.Request) { _, _ = io.CopyN(io.Discard, r.Body, maxDrain) }
 
 func unreadable(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -70,6 +70,6 @@ func Serve(ctx context.Context, srv *http.Server, l net.Listener, grace time.Dur
 	if err != nil {
 		err = errors.Join(err, srv.Close())
 	}
-	<-failed
+	<-failed // Serve has returned: http.ErrServerClosed, as it was told to
 	return err
 }

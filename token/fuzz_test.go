@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ func FuzzSignThenVerifyReturnsTheSameClaims(f *testing.F) {
 	k := fuzzKey(f)
 	set := setOf(f, k)
 	f.Add("u-1", "web", "admin", "tenant", "t-1", 1.5, int64(1_800_000_000), uint64(7), []byte("0123456789abcdef"))
-	f.Add("ü\"\\\n", "\x00", "\u2028", "i\u017fs", "<&>", -0.0, int64(0), uint64(1<<53), []byte("x"))
+	f.Add("ü\"\\\n", "\x00", "\u2028", "i\u017fs", "<&>", math.Copysign(0, -1), int64(0), uint64(1<<53), []byte("x"))
 	f.Add("\xff", "ROLES", "", "Roles", "\ud7ff", 1e300, int64(maxTime), uint64(0), []byte{})
 	f.Fuzz(func(t *testing.T, sub, client, role, name, text string, number float64, seconds int64, generation uint64, secret []byte) {
 		a := access()

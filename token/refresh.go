@@ -152,26 +152,26 @@ func parseRefresh(payload string) (t Refresh, err error) {
 	return t, r.end()
 }
 
-func (t *Refresh) read(name string, r *claimReader) {
+func (r *Refresh) read(name string, c *claimReader) {
 	switch name {
 	case "iss":
-		r.text(&t.Issuer)
+		c.text(&r.Issuer)
 	case "sub":
-		r.text(&t.Subject)
+		c.text(&r.Subject)
 	case "sec":
-		r.secret(&t.Secret)
+		c.secret(&r.Secret)
 	case "gen":
-		t.Generation, r.err = r.uint()
+		r.Generation, c.err = c.uint()
 	case "iat":
-		r.time(&t.Issued)
+		c.time(&r.Issued)
 	case "exp":
-		r.time(&t.Expires)
+		c.time(&r.Expires)
 	case "end":
-		r.time(&t.End)
+		c.time(&r.End)
 	case "auth_time":
-		r.time(&t.AuthTime)
+		c.time(&r.AuthTime)
 	default:
-		r.err = errClaimUnknown
+		c.err = errClaimUnknown
 	}
 }
 

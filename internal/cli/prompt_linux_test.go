@@ -58,7 +58,7 @@ func asking(t *testing.T) (cmd *exec.Cmd, master, slave *os.File, shown *strings
 	master, slave = openTerminal(t)
 	cmd = exec.Command(exe)
 	cmd.Args = []string{"pawl", "user", "add", "ada", "--data-dir", dir}
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), quickExit}
 	cmd.Stdin = slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {

@@ -60,7 +60,7 @@ func createAt(ctx context.Context, temp string) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(temp)
+			_ = os.Remove(temp) // err says more
 		}
 	}()
 	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil { // whatever the umask says
