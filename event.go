@@ -30,7 +30,7 @@ type Event struct {
 	At      time.Time
 	Kind    string
 	User    string // subject; empty where nobody is known
-	Login   string // what was typed, at a failed sign-in only
+	Login   string // of a known user; what a stranger typed may be a password in the wrong field
 	Session string // sid
 	Reason  string // a reason or code of package api
 	Row     int    // of the rotation table; 0 where none was reached

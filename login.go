@@ -33,12 +33,12 @@ func (s *Service) Login(ctx context.Context, in SignIn) (api.Tokens, error) {
 		return api.Tokens{}, unavailable(err)
 	}
 	if err := s.checkPassword(ctx, u, in.Password); err != nil {
-		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: login, Reason: api.AsError(err).Code, Client: in.Client})
+		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: u.Login, Reason: api.AsError(err).Code, Client: in.Client})
 		return api.Tokens{}, err
 	}
 	t, err := s.begin(ctx, u, mark, in.Client)
 	if err != nil {
-		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: login, Reason: api.AsError(err).Reason, Client: in.Client})
+		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: u.Login, Reason: api.AsError(err).Reason, Client: in.Client})
 		return api.Tokens{}, err
 	}
 	s.endReplaced(ctx, in.Replaces)

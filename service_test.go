@@ -448,3 +448,15 @@ func TestFoldLogin(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY 56: people type passwords into the wrong field.
+func TestFailedSignInsDoNotTellWhatAStrangerTyped(t *testing.T) {
+	f := newFixture(t)
+	for _, login := range []string{goodPassword, "ann"} {
+		_, _ = f.Login(t.Context(), pawl.SignIn{Login: login, Password: "not that"})
+	}
+	failed := f.happened(pawl.EventSignInFailed)
+	if len(failed) != 2 || failed[0].Login != "" || failed[1].Login != "ann" || failed[1].Reason != api.CodeInvalidCredentials {
+		t.Errorf("%+v", failed)
+	}
+}

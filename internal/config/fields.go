@@ -154,7 +154,7 @@ func sessionFields(c *Config) []Field {
 		},
 		Field{
 			Key: "signing_algorithm", value: choiceValue{&c.SigningAlgorithm, []string{token.ES256, token.RS256, token.Ed25519, token.HS256}}, Default: token.ES256,
-			Doc: "How access tokens are signed. HS256 publishes no key, so that no other service can check the tokens: only for a service that checks its own. A change takes effect with the next key.",
+			Doc: "How access tokens are signed. HS256 publishes no key, so that no other service can check the tokens: only for a service that checks its own. A change takes effect some minutes after the start: the new key is published before it signs.",
 		},
 		Field{
 			Key: "key_rotation", value: durationValue{&c.KeyRotation, time.Hour, longest}, Default: "720h",
