@@ -20,14 +20,15 @@ func main() {
 	seconds := flag.Float64("seconds", 4, "length of a run")
 	runs := flag.Int("runs", 3, "counted runs per row, after a short warm-up")
 	kinds := flag.String("kinds", "advance,resend", "what to measure")
+	sessions := flag.Int("sessions", 0, "live sessions that are in the database besides the clients'")
 	flag.Parse()
-	if err := measure(*clients, *kinds, time.Duration(*seconds*float64(time.Second)), *runs); err != nil {
+	if err := measure(*clients, *kinds, time.Duration(*seconds*float64(time.Second)), *runs, *sessions); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(clients, kinds string, d time.Duration, runs int) error {
+func measure(clients, kinds string, d time.Duration, runs, sessions int) error {
 	dir, err := os.MkdirTemp("", "pawl-load-")
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func measure(clients, kinds string, d time.Duration, runs int) error {
 	if out, err := exec.Command("go", "build", "-o", bin, "github.com/pawlauth/pawl/cmd/pawl").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	fmt.Printf("%s %s/%s, %d processors shared by server and clients; SQLite, synchronous=FULL; ES256; %d runs of %v\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runs, d)
+	fmt.Printf("%s %s/%s, %d processors shared by server and clients; SQLite, synchronous=FULL; ES256; %d other sessions; %d runs of %v\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), sessions, runs, d)
 	fmt.Println("| kind | clients | reissues/s, median (min–max) | p50 ms | p99 ms | server CPU s per 1,000 | server RSS MiB |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 	for kind := range strings.SplitSeq(kinds, ",") {
@@ -46,7 +47,7 @@ func measure(clients, kinds string, d time.Duration, runs int) error {
 			if err != nil || n < 1 {
 				return fmt.Errorf("-clients: %q is no number of clients", text)
 			}
-			if err := row(bin, filepath.Join(dir, kind+text), kind == "advance", n, d, runs); err != nil {
+			if err := row(bin, filepath.Join(dir, kind+text), kind == "advance", n, d, runs, sessions); err != nil {
 				return err
 			}
 		}
@@ -55,11 +56,11 @@ func measure(clients, kinds string, d time.Duration, runs int) error {
 }
 
 // row measures one line of the table on a server of its own.
-func row(bin, dir string, advance bool, n int, d time.Duration, runs int) error {
+func row(bin, dir string, advance bool, n int, d time.Duration, runs, sessions int) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	srv, err := startServer(bin, dir, !advance)
+	srv, err := startServer(bin, dir, !advance, sessions)
 	if err != nil {
 		return err
 	}

@@ -24,9 +24,9 @@ type server struct {
 	cmd  *exec.Cmd
 }
 
-// startServer runs pawl on a fresh database below dir. Without a window every
-// reissue advances.
-func startServer(bin, dir string, window bool) (*server, error) {
+// startServer runs pawl on a fresh database below dir that holds so many other
+// sessions. Without a window every reissue advances.
+func startServer(bin, dir string, window bool, sessions int) (*server, error) {
 	host, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -38,6 +38,14 @@ func startServer(bin, dir string, window bool) (*server, error) {
 	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
+	}
+	if sessions > 0 {
+		if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+			return nil, err
+		}
+		if err := seed(filepath.Join(dir, "data", "pawl.db"), sessions); err != nil {
+			return nil, err
+		}
 	}
 	s := &server{host: host, cmd: exec.Command(bin, "serve", "--config", config)}
 	s.cmd.Stderr = os.Stderr
