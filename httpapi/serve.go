@@ -70,6 +70,8 @@ func Serve(ctx context.Context, srv *http.Server, l net.Listener, grace time.Dur
 	if err != nil {
 		err = errors.Join(err, srv.Close())
 	}
-	<-failed // Serve has returned: http.ErrServerClosed, as it was told to
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,15 +81,15 @@ func report(t *testing.T, srv *server, sum *tally, n int) {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		t.Logf("%-28s %6d", name, srv.rows[name])
+		t.Attr(name, strconv.Itoa(srv.rows[name]))
 	}
 	changed, same := sum.changed.Load(), sum.same.Load()
-	t.Logf("killed %d times; reissues %d with a newer token, %d with the same; %d requests lost", n, changed, same, sum.lost.Load())
-	t.Logf("false sign-outs %d; reuse tried %d, accepted %d; sessions ended %d, revivals tried %d, revived %d",
-		sum.falseSignOuts.Load(), sum.reuseTried.Load(), sum.reuseAccepted.Load(), sum.ended.Load(), sum.revivalTried.Load(), sum.revived.Load())
+	t.Attr("killed", fmt.Sprintf("%d times; reissues %d with a newer token, %d with the same; %d requests lost", n, changed, same, sum.lost.Load()))
+	t.Attr("found", fmt.Sprintf("%d false sign-outs; reuse tried %d times, accepted %d; %d sessions ended, revivals tried %d, revived %d",
+		sum.falseSignOuts.Load(), sum.reuseTried.Load(), sum.reuseAccepted.Load(), sum.ended.Load(), sum.revivalTried.Load(), sum.revived.Load()))
 
-	advances := srv.rows["row 5 reissue"]
-	total := advances + srv.rows["row 4 reissue"] + srv.rows["row 6 reissue"]
+	advances := srv.rows["row-5-reissue"]
+	total := advances + srv.rows["row-4-reissue"] + srv.rows["row-6-reissue"]
 	if total == 0 || 2*advances < total {
 		t.Errorf("%d of %d reissues were advances: at least half must be, or the run proves little", advances, total)
 	}

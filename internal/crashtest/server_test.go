@@ -27,7 +27,7 @@ type server struct {
 	logs sync.WaitGroup
 
 	mu   sync.Mutex
-	rows map[string]int // "event row" → how often the server's log names it
+	rows map[string]int // "row-5-reissue" → how often the server's log names it
 	tail []string       // the log's last lines, for a failure's message
 }
 
@@ -118,7 +118,7 @@ func (s *server) readLog(r io.Reader) {
 		known := json.Unmarshal(lines.Bytes(), &e) == nil
 		s.mu.Lock()
 		if known && e.Row > 0 {
-			s.rows[fmt.Sprintf("row %d %s", e.Row, e.Msg)]++
+			s.rows[fmt.Sprintf("row-%d-%s", e.Row, e.Msg)]++
 		}
 		if s.tail = append(s.tail, lines.Text()); len(s.tail) > 40 {
 			s.tail = s.tail[1:]

@@ -31,7 +31,7 @@ func seed(path string, n int) error {
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(append(errs, store.Close())...); err != nil {
+	if err := errors.Join(errors.Join(errs...), store.Close()); err != nil {
 		return fmt.Errorf("seed %s: %w", path, err)
 	}
 	return nil
