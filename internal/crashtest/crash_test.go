@@ -55,7 +55,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	var sum tally
 	var clients sync.WaitGroup
-	for range 12 {
+	for range 48 {
 		clients.Go(func() { newJar(t, srv, login, password).chain(ctx, &sum) })
 	}
 	for range 3 {
