@@ -16,7 +16,8 @@ import (
 // gives the asking session a new access token; its refresh token stays as it
 // is. Sending the same request again after a failure completes it.
 // ErrInvalidCredentials if the current password is wrong; ErrInvalidRequest if
-// the new one is not acceptable; ErrConflict if it was changed meanwhile.
+// the new one is not acceptable; ErrConflict if it was changed meanwhile;
+// ErrRateLimited after too many wrong ones from this session.
 func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current, next string) (api.Tokens, error) {
 	setter, ok := s.cfg.Users.(PasswordSetter)
 	if !ok {
@@ -32,15 +33,23 @@ func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current
 	if err := s.cfg.PasswordPolicy.Check(next, u.Login, s.cfg.Issuer); err != nil {
 		return api.Tokens{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err)
 	}
-	if err := s.setPassword(ctx, setter, u, current, next); err != nil {
-		return api.Tokens{}, err
-	}
-	mark, _, err := s.endUser(ctx, u.ID, who.SessionID, api.ReasonPasswordChanged)
+	held, err := s.limiter.change(ctx, s.now(), u.ID, who.SessionID)
 	if err != nil {
 		return api.Tokens{}, err
 	}
+	err = s.setPassword(ctx, setter, u, current, next)
+	held.settle(ctx, s.now(), err)
+	if err != nil {
+		if code := api.AsError(err).Code; code == api.CodeInvalidCredentials {
+			s.emit(ctx, Event{Kind: EventPasswordRefused, User: u.ID, Login: u.Login, Session: who.SessionID, Reason: code})
+		}
+		return api.Tokens{}, err
+	}
+	if _, err := s.endUser(ctx, u.ID, who.SessionID, api.ReasonPasswordChanged); err != nil {
+		return api.Tokens{}, err
+	}
 	s.emit(ctx, Event{Kind: EventPasswordChanged, User: u.ID, Session: who.SessionID})
-	return s.renewed(ctx, SessionKey{User: u.ID, ID: who.SessionID}, u, mark)
+	return s.renewed(ctx, SessionKey{User: u.ID, ID: who.SessionID}, u)
 }
 
 // setPassword replaces the hash. If the current password is wrong but the new
@@ -62,7 +71,9 @@ func (s *Service) setPassword(ctx context.Context, setter PasswordSetter, u User
 	if err != nil {
 		return unavailable(err)
 	}
-	switch err := setter.SetPasswordHash(ctx, u.ID, u.PasswordHash, phc); {
+	// From here on a closed page changes nothing: a new password without the end
+	// of the other sessions would leave a thief signed in.
+	switch err := setter.SetPasswordHash(context.WithoutCancel(ctx), u.ID, u.PasswordHash, phc); {
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
 		return api.ErrConflict.With("The password was changed by somebody else at the same moment.")
 	case err != nil:
@@ -72,8 +83,8 @@ func (s *Service) setPassword(ctx context.Context, setter PasswordSetter, u User
 }
 
 // renewed gives the kept session an access token that the mark does not cover.
-func (s *Service) renewed(ctx context.Context, key SessionKey, u User, mark Mark) (api.Tokens, error) {
-	rec, _, err := s.cfg.Sessions.Get(ctx, key)
+func (s *Service) renewed(ctx context.Context, key SessionKey, u User) (api.Tokens, error) {
+	rec, mark, err := s.cfg.Sessions.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return api.Tokens{}, api.LoginRequired(api.ReasonUnknown)
 	}
@@ -127,13 +138,25 @@ func (s *Service) OfferSetup(ctx context.Context) (code string, err error) {
 }
 
 // Setup creates the first administrator (SECURITY 44). ErrAccessDenied if the
-// code is not good, or not any more; a fault in the rest leaves it good.
+// code is not good, or not any more; a fault in the rest leaves it good;
+// ErrRateLimited after too many wrong ones from the address of WithActor: each
+// costs a hash, though none can be guessed.
 func (s *Service) Setup(ctx context.Context, code, login, pw string) (User, error) {
 	store, ok := s.cfg.Users.(UserStore)
 	if !ok {
 		return User{}, api.ErrNotFound.With("Users are not kept here.")
 	}
-	u, err := s.prepare(ctx, NewUser{Login: login, Password: pw, Roles: []string{RoleAdmin}})
+	held, err := s.limiter.setup(ctx, s.now())
+	if err != nil {
+		return User{}, err
+	}
+	u, err := s.first(ctx, store, code, NewUser{Login: login, Password: pw, Roles: []string{RoleAdmin}})
+	held.settle(ctx, s.now(), err)
+	return u, err
+}
+
+func (s *Service) first(ctx context.Context, store UserStore, code string, n NewUser) (User, error) {
+	u, err := s.prepare(ctx, n)
 	if err != nil {
 		return User{}, err
 	}

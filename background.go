@@ -55,7 +55,6 @@ func (s *Service) followOnce(ctx context.Context) error {
 		s.revoked.Add(page.Entries...)
 		s.cursor = page.Cursor
 		if !page.More {
-			s.followed.Store(s.now().UnixMilli())
 			return nil
 		}
 	}
@@ -69,13 +68,20 @@ func (s *Service) Revoked() *token.Revoked { return &s.revoked }
 // between batches so that requests come first.
 func (s *Service) sweepOnce(ctx context.Context) error {
 	now := s.now()
-	logBefore := now.Add(-s.tokenLife(UseAccess))
+	logBefore := now.Add(-s.keys.Load().accessLife)
 	s.revoked.Forget(logBefore)
 	// A session that idled out can come back by case 3 while an access token
 	// of it lives.
 	sessionsBefore := logBefore
+	return inBatches(ctx, func() (int, error) {
+		return s.cfg.Sessions.Sweep(ctx, sessionsBefore, logBefore, sweepBatch)
+	})
+}
+
+// inBatches calls f until it finds no more to delete.
+func inBatches(ctx context.Context, f func() (deleted int, err error)) error {
 	for {
-		n, err := s.cfg.Sessions.Sweep(ctx, sessionsBefore, logBefore, sweepBatch)
+		n, err := f()
 		if err != nil || n == 0 {
 			return err
 		}
@@ -87,8 +93,13 @@ func (s *Service) sweepOnce(ctx context.Context) error {
 	}
 }
 
-// Ready reports whether the service can serve: nil, or what is wrong.
+// Ready reports whether the service can serve: nil, or what is wrong. A service
+// that cannot read the revocation log is not ready: it would accept what other
+// processes have ended.
 func (s *Service) Ready(ctx context.Context) error {
+	if _, err := s.cfg.Sessions.Revocations(ctx, "", 1); err != nil {
+		return unavailable(err)
+	}
 	if _, err := s.cfg.Sessions.Mark(ctx, ""); err != nil {
 		return unavailable(err)
 	}

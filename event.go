@@ -18,6 +18,7 @@ const (
 	EventUserEnded        = "user_sessions_ended"
 	EventAllEnded         = "all_sessions_ended"
 	EventPasswordChanged  = "password_changed"
+	EventPasswordRefused  = "password_refused"  // a change of password whose current one was wrong
 	EventPasswordUpgraded = "password_upgraded" // a weak hash was replaced at sign-in
 	EventUserCreated      = "user_created"
 	EventKeyAdded         = "key_added"
@@ -36,15 +37,48 @@ type Event struct {
 	Row     int    // of the rotation table; 0 where none was reached
 	Client  Client // who asked
 	Key     string // key id, for key events
+	By      string // who did it, where that is not the user: an administrator, a shell
 }
 
-// emit hands an event to the configured sink.
+// Actor is who is behind a call, where its arguments do not say.
+type Actor struct {
+	By     string // as in Event
+	Client Client
+}
+
+type actorKey struct{}
+
+// WithActor gives a context whose calls are known to come from a: events get
+// its By, and its Client where they have none.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// from completes the event with the context's actor, if there is one.
+func (e *Event) from(ctx context.Context) {
+	a, ok := ctx.Value(actorKey{}).(Actor)
+	if !ok {
+		return
+	}
+	e.By = a.By
+	if e.Client == (Client{}) {
+		e.Client = a.Client
+	}
+}
+
+// emit hands an event to the configured sink and to the audit log.
 func (s *Service) emit(ctx context.Context, e Event) {
-	if s.cfg.OnEvent == nil {
+	if s.cfg.OnEvent == nil && s.audit.store == nil {
 		return
 	}
 	if e.At.IsZero() {
 		e.At = s.now()
 	}
-	s.cfg.OnEvent(ctx, e)
+	if e.Kind != EventReissue { // says itself who asks, thousands of times a second
+		e.from(ctx)
+	}
+	if s.cfg.OnEvent != nil {
+		s.cfg.OnEvent(ctx, e)
+	}
+	s.audit.write(ctx, e)
 }

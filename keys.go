@@ -24,6 +24,9 @@ type KeyRecord struct {
 	Sealed    []byte    // by MasterKey.seal
 	Created   time.Time // whole milliseconds
 	SignsFrom time.Time // published before, signs from then on
+	// Life is the longest life of a token when the key was made, leeway included;
+	// whole milliseconds. Lifetimes may be configured shorter since.
+	Life time.Duration
 }
 
 // KeyStore holds the sealed keys. Methods are safe for concurrent use, by
@@ -43,7 +46,7 @@ type KeyStore interface {
 // KeyPolicy says how keys rotate. Zero values mean the defaults.
 type KeyPolicy struct {
 	Algorithm string        // of access tokens; ES256
-	Every     time.Duration // a new key of each use so often; 30 days
+	Every     time.Duration // a new key of each use so often, or 32 times in the life of its tokens if that is less often; 30 days
 	Publish   time.Duration // how long a key is published before it signs; 10 minutes; at least the JWKS max-age
 	Reload    time.Duration // how often the key store is read; 10 s, at most Publish / 2
 }
@@ -67,6 +70,10 @@ func (p KeyPolicy) withDefaults() (KeyPolicy, error) {
 	return p, nil
 }
 
+// maxLiveKeys is how many keys of one use, at most, are begun while the tokens
+// of one live.
+const maxLiveKeys = 32
+
 // keyPlan is what is to be done with the keys of one use.
 type keyPlan struct {
 	signing string    // ID; empty: none may sign yet, add one first
@@ -77,8 +84,9 @@ type keyPlan struct {
 
 // planKeys is the key schedule: published before it signs, kept until the last
 // token it signed is dead (SECURITY 17). recs are of one use, oldest first; alg
-// is the algorithm that is wanted, life the longest life of a token of that
-// use, leeway included.
+// is the algorithm that is wanted, life the longest life that a token of that
+// use is given now, leeway included. Longer lives have a key that remembers
+// them: after a restart with shorter ones, tokens of before are still about.
 func planKeys(recs []KeyRecord, now time.Time, pol KeyPolicy, alg string, life time.Duration) keyPlan {
 	var p keyPlan
 	if len(recs) == 0 {
@@ -91,22 +99,38 @@ func planKeys(recs []KeyRecord, now time.Time, pol KeyPolicy, alg string, life t
 		}
 	}
 	p.signing = recs[signing].ID
+	longest := longestLife(recs, life)
 	for i := range signing {
-		if now.Sub(recs[i+1].SignsFrom) > life+pol.Reload { // other nodes turn to a new key at their next reload
+		if now.Sub(recs[i+1].SignsFrom) > longest+pol.Reload { // other nodes turn to a new key at their next reload
 			p.drop = append(p.drop, recs[i].ID)
 		}
 	}
 	newest := recs[len(recs)-1]
-	if newest.Algorithm != alg || now.Sub(newest.SignsFrom) > pol.Every-pol.Publish {
+	every := max(pol.Every, longest/maxLiveKeys) // a key set has a limit, at which no key could be loaded any more
+	// Not while the newest waits for its turn: two nodes that want different
+	// algorithms would add keys at every reload.
+	due := newest.Algorithm != alg || now.Sub(newest.SignsFrom) > every-pol.Publish
+	if newest.Life < life || due && !now.Before(newest.SignsFrom) {
 		p.add, p.signsAt = true, now.Add(pol.Publish)
 	}
 	return p
 }
 
+// longestLife is the longest life, leeway included, of a token that may be
+// alive: by the keys that are kept, and by the configuration.
+func longestLife(recs []KeyRecord, life time.Duration) time.Duration {
+	for _, r := range recs {
+		life = max(life, r.Life)
+	}
+	return life
+}
+
 // keyring is a moment's keys of both uses; replaced as a whole.
 type keyring struct {
 	access, refresh *token.KeySet
-	made            string // what it was made from: unchanged keys keep the same sets
+	accessLife      time.Duration        // the longest of an access token that may be alive, leeway included
+	since           map[string]time.Time // use → when the key that signs began to
+	made            string               // what it was made from: unchanged keys keep the same sets
 }
 
 // loadKeys reads the key store, adds what is due, drops what is dead, and puts
@@ -136,6 +160,13 @@ func (s *Service) applyPlans(ctx context.Context, recs []KeyRecord) (changed boo
 	for _, use := range []string{UseAccess, UseRefresh} {
 		own := ofUse(recs, use)
 		plan := s.planFor(use, own)
+		if plan.add || len(plan.drop) > 0 {
+			// A key sealed by a wrong master key, beside those of the right one, would
+			// leave a database that neither opens.
+			if err := s.opensAll(recs); err != nil {
+				return false, err
+			}
+		}
 		if plan.add {
 			changed = true
 			if err := s.addKey(ctx, use, own, plan.signsAt); err != nil && !errors.Is(err, ErrConflict) {
@@ -153,13 +184,23 @@ func (s *Service) applyPlans(ctx context.Context, recs []KeyRecord) (changed boo
 	return changed, nil
 }
 
+// opensAll gives ErrMasterKey if the master key does not open each of recs.
+func (s *Service) opensAll(recs []KeyRecord) error {
+	for _, r := range recs {
+		if _, err := s.cfg.MasterKey.open(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Service) addKey(ctx context.Context, use string, own []KeyRecord, signsAt time.Time) error {
 	alg := s.algorithm(use)
 	k, err := token.GenerateKey(alg)
 	if err != nil {
 		return err
 	}
-	r := KeyRecord{ID: k.ID(), Use: use, Algorithm: alg, Created: s.now(), SignsFrom: signsAt}
+	r := KeyRecord{ID: k.ID(), Use: use, Algorithm: alg, Created: s.now(), SignsFrom: signsAt, Life: s.tokenLife(use)}
 	if r.Sealed, err = s.cfg.MasterKey.seal(k, r); err != nil {
 		return err
 	}
@@ -176,7 +217,7 @@ func (s *Service) addKey(ctx context.Context, use string, own []KeyRecord, signs
 
 // useKeys opens the records, if they are not those in force, and puts them in force.
 func (s *Service) useKeys(recs []KeyRecord) error {
-	var ring keyring
+	ring := keyring{since: map[string]time.Time{}}
 	signers := map[string]string{}
 	for _, use := range []string{UseAccess, UseRefresh} {
 		signers[use] = s.planFor(use, ofUse(recs, use)).signing
@@ -188,6 +229,7 @@ func (s *Service) useKeys(recs []KeyRecord) error {
 	if old := s.keys.Load(); old != nil && old.made == ring.made {
 		return nil
 	}
+	ring.accessLife = longestLife(ofUse(recs, UseAccess), s.tokenLife(UseAccess))
 	for use, set := range map[string]**token.KeySet{UseAccess: &ring.access, UseRefresh: &ring.refresh} {
 		own, signing := ofUse(recs, use), signers[use]
 		var signer *token.Key
@@ -199,6 +241,7 @@ func (s *Service) useKeys(recs []KeyRecord) error {
 			}
 			if r.ID == signing {
 				signer = k
+				ring.since[use] = r.SignsFrom
 			} else {
 				others = append(others, k)
 			}
@@ -228,18 +271,23 @@ func (s *Service) algorithm(use string) string {
 	return s.cfg.KeyPolicy.Algorithm
 }
 
-// tokenLife is the longest life of a token of the use, leeway included. A
-// refresh token is alive as long as its session may be.
+// tokenLife is the longest life that a token of the use is given now, leeway
+// included, in whole milliseconds. A refresh token is alive as long as its
+// session may be.
 func (s *Service) tokenLife(use string) time.Duration {
+	life := s.cfg.Policy.SessionTTL
 	if use == UseAccess {
-		return s.cfg.Policy.AccessTTL + leeway
+		life = s.cfg.Policy.AccessTTL
 	}
-	return s.cfg.Policy.SessionTTL + leeway
+	return (life + leeway + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // KeySet gives the keys that sign and verify access tokens now. It does not
 // block and never gives nil.
 func (s *Service) KeySet() *token.KeySet { return s.keys.Load().access }
+
+// SigningSince is when the key of the use that signs now began to.
+func (s *Service) SigningSince(use string) time.Time { return s.keys.Load().since[use] }
 
 // KeyMaxAge is how long a copy of KeySet may be believed elsewhere: a minute,
 // or less where keys are published for so short a time that a copy could miss

@@ -20,8 +20,9 @@ func TestKeySchedule(t *testing.T) {
 	at := func(min int) time.Time { return start.Add(time.Duration(min) * time.Minute) }
 	pol := KeyPolicy{Every: 100 * time.Minute, Publish: 10 * time.Minute, Reload: time.Minute}
 	key := func(id string, signsFrom int) KeyRecord {
-		return KeyRecord{ID: id, Algorithm: token.ES256, SignsFrom: at(signsFrom)}
+		return KeyRecord{ID: id, Algorithm: token.ES256, SignsFrom: at(signsFrom), Life: 30 * time.Minute}
 	}
+	living := func(k KeyRecord, min int) KeyRecord { k.Life = time.Duration(min) * time.Minute; return k }
 
 	for _, c := range []struct {
 		name string
@@ -38,7 +39,13 @@ func TestKeySchedule(t *testing.T) {
 		{"dropped after", []KeyRecord{key("a", 0), key("b", 101)}, 133, keyPlan{signing: "b", drop: []string{"a"}}},
 		{"several dead ones", []KeyRecord{key("a", 0), key("b", 101), key("c", 202)}, 260, keyPlan{signing: "c", drop: []string{"a", "b"}}},
 		{"asleep for long: the old key signs until the new one is known", []KeyRecord{key("a", 0)}, 5000, keyPlan{signing: "a", add: true, signsAt: at(5010)}},
-		{"another algorithm was configured", []KeyRecord{{ID: "a", Algorithm: token.RS256, SignsFrom: at(0)}}, 20, keyPlan{signing: "a", add: true, signsAt: at(30)}},
+		{"another algorithm was configured", []KeyRecord{{ID: "a", Algorithm: token.RS256, SignsFrom: at(0), Life: 30 * time.Minute}}, 20, keyPlan{signing: "a", add: true, signsAt: at(30)}},
+		{"tokens live longer now: a key remembers it", []KeyRecord{living(key("a", 0), 20)}, 5, keyPlan{signing: "a", add: true, signsAt: at(15)}},
+		{"tokens lived longer: kept while one of them may live", []KeyRecord{living(key("a", 0), 60), key("b", 50)}, 111, keyPlan{signing: "b"}},
+		{"and dropped after", []KeyRecord{living(key("a", 0), 60), key("b", 50)}, 112, keyPlan{signing: "b", drop: []string{"a"}}},
+		{"a key set has a limit: no more than 32 in the life of a token", []KeyRecord{living(key("a", 0), 6400)}, 190, keyPlan{signing: "a"}},
+		{"and no fewer", []KeyRecord{living(key("a", 0), 6400)}, 191, keyPlan{signing: "a", add: true, signsAt: at(201)}},
+		{"another algorithm was configured, a key waits for its turn", []KeyRecord{{ID: "a", Algorithm: token.RS256, Life: 30 * time.Minute, SignsFrom: at(0)}, {ID: "b", Algorithm: token.RS256, Life: 30 * time.Minute, SignsFrom: at(30)}}, 20, keyPlan{signing: "a"}},
 		{"none may sign yet: the oldest does", []KeyRecord{key("a", 10), key("b", 20)}, 5, keyPlan{signing: "a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -47,6 +54,30 @@ func TestKeySchedule(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+// Keys that turn far faster than their tokens die stay within the limit of a
+// key set, at which no key could be loaded any more.
+func TestKeysStayWithinTheLimitOfAKeySet(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	pol, err := KeyPolicy{Every: time.Hour}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	life := 90 * 24 * time.Hour
+	var recs []KeyRecord
+	most := 0
+	for now := start; now.Before(start.Add(2 * life)); now = now.Add(10 * time.Minute) {
+		plan := planKeys(recs, now, pol, token.HS256, life)
+		recs = slices.DeleteFunc(recs, func(r KeyRecord) bool { return slices.Contains(plan.drop, r.ID) })
+		if plan.add {
+			recs = append(recs, KeyRecord{ID: now.String(), Algorithm: token.HS256, SignsFrom: plan.signsAt, Life: life})
+		}
+		most = max(most, len(recs))
+	}
+	if most < 30 || most > 40 { // of 64
+		t.Errorf("%d keys at once", most)
 	}
 }
 

@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -22,27 +23,50 @@ type SignIn struct {
 // Login checks a person's password and starts a session. ErrInvalidCredentials
 // for an unknown login and for a wrong password alike, after the same work
 // (SECURITY 41); ErrLoginRequired with reason disabled only once the password
-// was right.
+// was right; ErrRateLimited, before anything is looked at, while there are too
+// many failures (Config.Throttle).
 func (s *Service) Login(ctx context.Context, in SignIn) (api.Tokens, error) {
 	login, err := FoldLogin(in.Login)
 	if err != nil {
 		return api.Tokens{}, err
 	}
-	u, mark, err := s.userForLogin(ctx, login)
+	held, err := s.limiter.signIn(ctx, s.now(), login, in.Client.Address)
 	if err != nil {
-		return api.Tokens{}, unavailable(err)
+		s.emit(ctx, Event{Kind: EventSignInFailed, Reason: api.AsError(err).Code, Client: in.Client})
+		return api.Tokens{}, err
 	}
-	if err := s.checkPassword(ctx, u, in.Password); err != nil {
-		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: u.Login, Reason: api.AsError(err).Code, Client: in.Client})
+	u, mark, err := s.proven(ctx, login, in)
+	held.settle(ctx, s.now(), err)
+	if err != nil {
 		return api.Tokens{}, err
 	}
 	t, err := s.begin(ctx, u, mark, in.Client)
 	if err != nil {
-		s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: u.Login, Reason: api.AsError(err).Reason, Client: in.Client})
+		s.signInFailed(ctx, u, in, err)
 		return api.Tokens{}, err
 	}
+	s.limiter.know(ctx, s.now(), login, in.Client.Address)
 	s.endReplaced(ctx, in.Replaces)
 	return t, nil
+}
+
+// proven gives the person whose password it is.
+func (s *Service) proven(ctx context.Context, login string, in SignIn) (User, Mark, error) {
+	u, mark, err := s.userForLogin(ctx, login)
+	if err != nil {
+		return User{}, Mark{}, unavailable(err)
+	}
+	if err := s.checkPassword(ctx, u, in.Password); err != nil {
+		s.signInFailed(ctx, u, in, err)
+		return User{}, Mark{}, err
+	}
+	return u, mark, nil
+}
+
+// signInFailed says why: by the reason, or the code where there is none.
+func (s *Service) signInFailed(ctx context.Context, u User, in SignIn, err error) {
+	e := api.AsError(err)
+	s.emit(ctx, Event{Kind: EventSignInFailed, User: u.ID, Login: u.Login, Reason: cmp.Or(e.Reason, e.Code), Client: in.Client})
 }
 
 // userForLogin reads the mark before what the password is checked against, so
@@ -51,7 +75,9 @@ func (s *Service) Login(ctx context.Context, in SignIn) (api.Tokens, error) {
 func (s *Service) userForLogin(ctx context.Context, login string) (User, Mark, error) {
 	u, err := s.cfg.Users.ByLogin(ctx, login)
 	if errors.Is(err, ErrNotFound) {
-		return User{}, Mark{}, nil
+		// The ID of nobody: the same reads follow as for somebody, whose time a
+		// stranger could otherwise measure (SECURITY 41).
+		u, err = User{ID: token.NewID()}, nil
 	}
 	if err != nil {
 		return User{}, Mark{}, err

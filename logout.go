@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pawlauth/pawl/api"
@@ -22,6 +23,8 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 	if r.RefreshToken != "" {
 		if t, err := s.verifyRefresh(ctx, r.RefreshToken); err == nil {
 			found = append(found, SessionKey{User: t.Subject, ID: t.SessionID()})
+		} else if errors.Is(err, api.ErrUnavailable) {
+			return err // not known whose it is: it must not count as signed out
 		} else {
 			firstErr = err
 		}
@@ -45,8 +48,11 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 	return nil
 }
 
-// end ends one session, in the store and in the live set, and says so.
+// end ends one session, in the store and in the live set, and says so. It does
+// so too for a page that was closed in the same instant: whoever signs out and
+// leaves must not stay signed in.
 func (s *Service) end(ctx context.Context, key SessionKey, reason string, by Client) (bool, error) {
+	ctx = context.WithoutCancel(ctx)
 	now := s.now()
 	ended, err := s.cfg.Sessions.End(ctx, key, reason, now)
 	if err != nil {

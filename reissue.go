@@ -27,6 +27,9 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 	// Each round means that another request changed the record meanwhile, and
 	// then the reuse window is open: more than a few rounds is a sick store.
 	for range 8 {
+		// Before the record is read: what it decides must not outlive an end that
+		// comes after the reading.
+		now := s.now()
 		rec, mark, err := s.cfg.Sessions.Get(ctx, key)
 		known := &rec
 		if errors.Is(err, ErrNotFound) {
@@ -34,7 +37,6 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 		} else if err != nil {
 			return api.Tokens{}, unavailable(err)
 		}
-		now := s.now()
 		barred := !found || u.Disabled
 		d := Decide(known, Standing{Disabled: barred, Mark: mark}, p, now, s.cfg.Policy)
 		// A session that ended for reason disabled says so for ever: whoever has
@@ -72,11 +74,11 @@ func (s *Service) presented(ctx context.Context, r api.ReissueRequest) (Presente
 }
 
 // verifyRefresh is row 0. A key that this node does not know may be another
-// node's newest: the keys are read again, at most once a second.
+// node's newest: it is refused only once the keys have been read again.
 func (s *Service) verifyRefresh(ctx context.Context, compact string) (token.Refresh, error) {
 	refresh, err := s.refresh.Verify(s.keys.Load().refresh, compact)
-	if errors.Is(err, token.ErrUnknownKey) && s.mayReloadKeys() {
-		if err := s.loadKeys(ctx); err != nil {
+	if errors.Is(err, token.ErrUnknownKey) {
+		if err := s.keysOfNow(ctx); err != nil {
 			return token.Refresh{}, unavailable(err)
 		}
 		refresh, err = s.refresh.Verify(s.keys.Load().refresh, compact)
@@ -87,9 +89,19 @@ func (s *Service) verifyRefresh(ctx context.Context, compact string) (token.Refr
 	return refresh, nil
 }
 
-func (s *Service) mayReloadKeys() bool {
-	now, last := s.now().UnixMilli(), s.keysLoaded.Load()
-	return (now-last >= 1000 || now < last) && s.keysLoaded.CompareAndSwap(last, now)
+// keysOfNow reads the keys again, at most once a second: whoever makes up key
+// ids must not keep the store busy. Who comes meanwhile waits, and shares the
+// outcome: while the store fails nobody is told that their token is not valid.
+func (s *Service) keysOfNow(ctx context.Context) error {
+	s.keysRead.Lock()
+	defer s.keysRead.Unlock()
+	now := s.now()
+	if age := now.Sub(s.keysRead.at); age < 0 || age >= time.Second {
+		// One caller's disconnecting is not the others' failure.
+		s.keysRead.err = s.loadKeys(context.WithoutCancel(ctx))
+		s.keysRead.at = now
+	}
+	return s.keysRead.err
 }
 
 // hashIdempotencyKey gives zero for no key. 22 characters carry 128 random
@@ -121,7 +133,7 @@ func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presente
 		return t, true, d.Err
 
 	case EndReused:
-		ended, err := s.cfg.Sessions.End(ctx, key, api.ReasonReused, now)
+		ended, err := s.cfg.Sessions.End(context.WithoutCancel(ctx), key, api.ReasonReused, now)
 		if err != nil {
 			return t, true, unavailable(err)
 		}
@@ -147,12 +159,16 @@ func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presente
 		}
 	}
 
-	if d.Row == 6 && (rec.Client.Address != p.Client.Address || rec.Client.Agent != p.Client.Agent) {
-		elsewhere := event
-		elsewhere.Kind = EventResentElsewhere
-		s.emit(ctx, elsewhere)
+	elsewhere := rec.Client.Address != p.Client.Address || rec.Client.Agent != p.Client.Agent
+	if d.Row == 6 && elsewhere && s.audit.newResend(key.ID, rec.Generation, p.Client) {
+		resent := event
+		resent.Kind = EventResentElsewhere
+		s.emit(ctx, resent)
 	}
 	t, err = s.answer(rec, d, p, u, now)
+	if err == nil && d.Outcome == Advance {
+		s.limiter.know(ctx, now, u.Login, p.Client.Address)
+	}
 	if err == nil {
 		s.emit(ctx, event)
 	}

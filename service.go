@@ -42,6 +42,12 @@ type Config struct {
 	Keys      KeyStore
 	MasterKey MasterKey // seals the keys in Keys
 
+	Audit          AuditStore    // nil: no audit log
+	AuditRetention time.Duration // how long audit entries are kept; 0: for ever
+
+	Throttle     Throttle     // nil: failed sign-ins are not limited, but by the time that hashing takes
+	SignInLimits SignInLimits // zero values mean the defaults
+
 	Policy    Policy    // zero durations mean the defaults
 	KeyPolicy KeyPolicy // zero values mean the defaults
 	// UnsafeNoReuseWindow makes every reissue advance, for benchmarks only: two
@@ -67,13 +73,18 @@ type Service struct {
 	refresh token.RefreshVerifier
 	users   *userCache
 
-	keysMu     sync.Mutex // one reload at a time
-	keys       atomic.Pointer[keyring]
-	keysLoaded atomic.Int64 // unix ms of the last reload
+	keysMu   sync.Mutex // one reload at a time
+	keys     atomic.Pointer[keyring]
+	keysRead struct { // the last reload for the sake of an unknown key
+		sync.Mutex
+		at  time.Time
+		err error
+	}
 
-	revoked  token.Revoked
-	cursor   string       // of the revocation log; the follower's own
-	followed atomic.Int64 // unix ms of the last successful look at the log
+	limiter limiter
+	audit   auditor
+	revoked token.Revoked
+	cursor  string // of the revocation log; the follower's own
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -93,6 +104,8 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		refresh: token.RefreshVerifier{Issuer: cfg.Issuer},
 		users:   newUserCache(cfg.Users, cfg.UserCache, cfg.Now),
 	}
+	s.audit.store, s.audit.log = cfg.Audit, cfg.Log
+	s.limiter = newLimiter(cfg.Throttle, cfg.SignInLimits, cfg.MasterKey)
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err
 	}
@@ -104,6 +117,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s.goEvery(background, followEvery, "follow the revocation log", s.followOnce)
 	s.goEvery(background, cfg.KeyPolicy.Reload, "reload the keys", s.loadKeys)
 	s.goEvery(background, sweepEvery, "clean up", s.sweepOnce)
+	s.goEvery(background, sweepEvery, "clean up the audit log", s.sweepAudit)
 	return s, nil
 }
 
@@ -126,6 +140,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("pawl: Config.MasterKey is missing: make one with NewMasterKey and keep it")
 	case c.SessionsPerUser < 0:
 		return c, errors.New("pawl: Config.SessionsPerUser must not be negative")
+	case c.AuditRetention < 0:
+		return c, errors.New("pawl: Config.AuditRetention must not be negative")
 	}
 	p, err := c.Policy.withDefaults(c.UnsafeNoReuseWindow)
 	if err != nil {
@@ -133,6 +149,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Policy = p
 	if c.KeyPolicy, err = c.KeyPolicy.withDefaults(); err != nil {
+		return c, err
+	}
+	if c.SignInLimits, err = c.SignInLimits.withDefaults(); err != nil {
 		return c, err
 	}
 	if c.Hasher == nil {

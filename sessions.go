@@ -101,20 +101,20 @@ func (s *Service) EndOthers(ctx context.Context, who *token.Access, by Client) (
 // EndUser ends all sessions of a user, and every access token they have. reason
 // is one of package api. It says how many sessions there were.
 func (s *Service) EndUser(ctx context.Context, user, reason string) (int, error) {
-	_, n, err := s.endUser(ctx, user, "", reason)
-	return n, err
+	return s.endUser(ctx, user, "", reason)
 }
 
-func (s *Service) endUser(ctx context.Context, user, keep, reason string) (Mark, int, error) {
+func (s *Service) endUser(ctx context.Context, user, keep, reason string) (int, error) {
+	ctx = context.WithoutCancel(ctx) // as end
 	now := s.now()
 	mark, n, err := s.cfg.Sessions.EndUser(ctx, user, keep, reason, now)
 	if err != nil {
-		return mark, 0, unavailable(err)
+		return 0, unavailable(err)
 	}
 	s.users.forget(user)
 	s.revoked.Add(token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now})
 	s.emit(ctx, Event{At: now, Kind: EventUserEnded, User: user, Reason: reason})
-	return mark, n, nil
+	return n, nil
 }
 
 // endDisabled ends what a disabled user still has (SECURITY 25), idle sessions
@@ -133,6 +133,7 @@ func (s *Service) endDisabled(ctx context.Context, user string) {
 
 // EndAll ends everyone's sessions and access tokens.
 func (s *Service) EndAll(ctx context.Context, reason string) error {
+	ctx = context.WithoutCancel(ctx) // as end
 	now := s.now()
 	mark, err := s.cfg.Sessions.EndAll(ctx, reason, now)
 	if err != nil {

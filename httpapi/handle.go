@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -90,6 +91,11 @@ func (c *call) who() *token.Access {
 // client is where the request comes from.
 func (c *call) client() pawl.Client {
 	return pawl.Client{Address: c.clientAddress(c.r), Agent: shortAgent(c.r.UserAgent())}
+}
+
+// actor is the request's context, for calls that do not take the client.
+func (c *call) actor() context.Context {
+	return pawl.WithActor(c.r.Context(), pawl.Actor{Client: c.client()})
 }
 
 // tokens turns what the service gave into the response, and sets the cookie

@@ -30,6 +30,10 @@ type Options struct {
 	HSTS time.Duration
 	// Version is shown by /healthz; empty: not shown.
 	Version string
+	// OnRequest is told of each request when it is over: the pattern of its route
+	// ("" or "/" where there is none), the status (0: nothing was answered) and how
+	// long it took. nil: nobody. It is called concurrently and must be quick.
+	OnRequest func(route string, status int, took time.Duration)
 	// Log takes the access log and what went wrong; nil: slog.Default().
 	Log *slog.Logger
 }

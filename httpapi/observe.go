@@ -46,7 +46,13 @@ func (s *server) observe(h http.Handler) http.Handler {
 		w.Header().Set("Pawl-Request-Id", id)
 		rec := &recorder{ResponseWriter: w}
 		began := time.Now() //nolint:forbidigo // how long it took, not what time it is
-		defer func() { s.logAccess(r, rec, id, time.Since(began)) }()
+		defer func() {
+			took := time.Since(began)
+			s.logAccess(r, rec, id, took)
+			if s.o.OnRequest != nil {
+				s.o.OnRequest(r.Pattern, rec.status, took)
+			}
+		}()
 		h.ServeHTTP(rec, r)
 	})
 }

@@ -13,7 +13,7 @@ func (s *server) mountPassword() {
 // changePassword answers with an access token that the change does not end; the
 // refresh token stays good.
 func changePassword(c *call, in api.PasswordRequest) (any, error) {
-	t, err := c.svc.ChangePassword(c.r.Context(), c.who(), in.CurrentPassword, in.NewPassword)
+	t, err := c.svc.ChangePassword(c.actor(), c.who(), in.CurrentPassword, in.NewPassword)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ func (s *server) mountSetup() {
 }
 
 func setup(c *call, in api.SetupRequest) (any, error) {
-	u, err := c.svc.Setup(c.r.Context(), in.Code, in.UserID, in.Password)
+	u, err := c.svc.Setup(c.actor(), in.Code, in.UserID, in.Password)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,9 @@ type grammar struct {
 		List sessionListCmd `cmd:"" help:"List who is signed in, and where."`
 		End  sessionEndCmd  `cmd:"" help:"Sign people out."`
 	} `cmd:"" help:"List and end sessions."`
+	Audit struct {
+		List auditListCmd `cmd:"" help:"List what happened: sign-ins, failures, ends, changes."`
+	} `cmd:"" help:"Read the audit log."`
 	Token struct {
 		Inspect inspectCmd `cmd:"" help:"Show what is in a token."`
 	} `cmd:"" help:"Look at tokens."`
@@ -59,7 +62,7 @@ func newGrammar() *grammar {
 	g.Serve.Plugins = newSettings(allKeys, false)
 	g.Conf.Check.Plugins = newSettings(allKeys, true)
 	g.Conf.Print.Plugins = newSettings(allKeys, true)
-	for _, p := range []*kong.Plugins{&g.User.Add.Plugins, &g.User.List.Plugins, &g.User.Passwd.Plugins, &g.Session.List.Plugins, &g.Session.End.Plugins} {
+	for _, p := range []*kong.Plugins{&g.User.Add.Plugins, &g.User.List.Plugins, &g.User.Passwd.Plugins, &g.Session.List.Plugins, &g.Session.End.Plugins, &g.Audit.List.Plugins} {
 		*p = newSettings(storeKeys, false)
 	}
 	return g
@@ -119,7 +122,7 @@ func complain(w io.Writer, err error, command string) int {
 		return exitOK
 	}
 	for line := range strings.SplitSeq(words(err), "\n") {
-		fmt.Fprintf(w, "pawl: %s\n", line)
+		fmt.Fprintf(w, "pawl: %s\n", strings.TrimPrefix(line, "pawl: ")) // errors of the library begin with it, too
 	}
 	if _, ok := errors.AsType[usageError](err); !ok {
 		return exitFailure

@@ -124,6 +124,13 @@ func (s *server) advances() bool {
 	return len(w.Result().Cookies()) > 0
 }
 
+// codeOfSecondFailure is how the second wrong password in a row is answered.
+func (s *server) codeOfSecondFailure() int {
+	const wrong = `{"userId":"ada","password":"a wrong password"}`
+	s.call("POST", "/api/login", wrong)
+	return s.call("POST", "/api/login", wrong).Code
+}
+
 func (s *server) storedHash() string {
 	s.signIn()
 	u, err := s.Config.Users.ByLogin(context.Background(), "ada")
@@ -162,6 +169,11 @@ func TestKeysTakeEffectOnTheServer(t *testing.T) {
 		}, true},
 		{"password_hash_memory=20MiB", func(s *server) any { return strings.Contains(s.storedHash(), "m=20480,t=2,p=1") }, true},
 		{"password_hash_time=3", func(s *server) any { return strings.Contains(s.storedHash(), "m=19456,t=3,p=1") }, true},
+		{"sign_in_failures_per_account=1", func(s *server) any { return s.codeOfSecondFailure() }, http.StatusTooManyRequests},
+		{"sign_in_failures_per_address=1", func(s *server) any { return s.codeOfSecondFailure() }, http.StatusTooManyRequests},
+		{"sign_in_failures_per_account=0", func(s *server) any { return s.Config.SignInLimits.PerAccount }, -1},
+		{"sign_in_failures_period=1h", func(s *server) any { return s.Config.SignInLimits.Period }, time.Hour},
+		{"audit_retention=1h", func(s *server) any { return s.Config.AuditRetention }, time.Hour},
 		{"cookie_same_site=strict", func(s *server) any { _, c := s.signIn(); return c.SameSite }, http.SameSiteStrictMode},
 		{"unsafe_http_cookies=true", func(s *server) any { _, c := s.signIn(); return c.Name }, api.InsecureCookieName},
 		{"trusted_origins=https://app.example.com", func(s *server) any {

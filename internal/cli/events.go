@@ -37,23 +37,6 @@ func logEvents(log *slog.Logger) func(context.Context, pawl.Event) {
 		if !log.Enabled(ctx, level) {
 			return
 		}
-		var attrs []slog.Attr
-		for _, a := range []struct{ name, value string }{
-			{"user", e.User},
-			{"login", e.Login},
-			{"session", e.Session},
-			{"reason", e.Reason},
-			{"address", e.Client.Address},
-			{"agent", e.Client.Agent},
-			{"key", e.Key},
-		} {
-			if a.value != "" {
-				attrs = append(attrs, slog.String(a.name, a.value))
-			}
-		}
-		if e.Row > 0 {
-			attrs = append(attrs, slog.Int("row", e.Row))
-		}
-		log.LogAttrs(ctx, level, e.Kind, attrs...)
+		log.LogAttrs(ctx, level, e.Kind, e.Attrs()...)
 	}
 }

@@ -32,11 +32,11 @@ func Open(cfg *config.Config) (*Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	svc, err := newService(ctx, cfg, s, key, log)
+	svc, _, err := newService(ctx, cfg, s, key, log, nil)
 	if err != nil {
 		return nil, err
 	}
-	srv, err := newServer(svc, cfg, log)
+	srv, err := newServer(svc, cfg, log, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,9 @@ func readMasterKey(cfg *config.Config) (key pawl.MasterKey, found bool, err erro
 	if errors.Is(err, fs.ErrNotExist) {
 		return key, false, nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return key, false, fmt.Errorf("master key: %w; the directory and the file must belong to the user that pawl runs as", err)
+	}
 	if err != nil {
 		return key, false, fmt.Errorf("master key: %w", err)
 	}
@@ -59,10 +62,10 @@ func firstMasterKey(ctx context.Context, cfg *config.Config, s pawl.KeyStore) (p
 func makeMasterKey(path string) (pawl.MasterKey, error) {
 	key := pawl.NewMasterKey()
 	temp := path + ".new-" + rand.Text()[:8]
+	defer os.Remove(temp)
 	if err := writeNew(temp, key.Text()+"\n"); err != nil {
 		return key, fmt.Errorf("master key: %w; the user that pawl runs as must be able to write to %s", err, filepath.Dir(path))
 	}
-	defer os.Remove(temp)
 	switch err := os.Link(temp, path); {
 	case errors.Is(err, fs.ErrExist):
 		key, _, err := readMasterKey(&config.Config{MasterKeyFile: path})

@@ -19,7 +19,9 @@ import (
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/httpapi"
 	"github.com/pawlauth/pawl/internal/config"
+	"github.com/pawlauth/pawl/internal/telemetry"
 	"github.com/pawlauth/pawl/password"
+	"github.com/pawlauth/pawl/store/memory"
 )
 
 // hsts is how long browsers are told to insist on TLS.
@@ -78,20 +80,25 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 		return err
 	}
 	// The port comes first: a second server must not touch the first one's data.
-	l, err := listen(cfg.Listen)
+	l, err := listen(cfg.Listen, "--listen")
 	if err != nil {
 		return err
 	}
 	defer l.Close()
+	mon, err := openMonitor(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer mon.close()
 	cfg = cfg.IssuerAt(l.Addr())
-	svc, closeAll, err := openService(ctx, cfg, log)
+	svc, closeAll, err := openService(ctx, cfg, log, mon)
 	if err != nil && ctx.Err() != nil {
 		return errors.New("stopped by a signal before it was ready")
 	}
 	if err != nil {
 		return err
 	}
-	srv, err := newServer(svc, cfg, log)
+	srv, err := newServer(svc, cfg, log, mon)
 	if err != nil {
 		return errors.Join(err, closeAll())
 	}
@@ -131,42 +138,50 @@ func untilSignal() (context.Context, func()) {
 	return ctx, cancel
 }
 
-// listen opens the port, with an error that says what to do.
-func listen(address string) (net.Listener, error) {
+// listen opens the port that the flag names, with an error that says what to do.
+func listen(address, flag string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program, perhaps another pawl; stop that one, or choose another port with --listen", address)
+		return nil, fmt.Errorf("%s is in use by another program, perhaps another pawl; stop that one, or choose another port with %s", address, flag)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("this user may not listen on %s; choose a port above 1023 with --listen", address)
+		return nil, fmt.Errorf("this user may not listen on %s; choose a port above 1023 with %s", address, flag)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is not an address of this machine; choose another with --listen", address)
+		return nil, fmt.Errorf("%s is not an address of this machine; choose another with %s", address, flag)
 	case err != nil:
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
 	return l, nil
 }
 
-// openService opens what the configuration names. closeAll closes the service,
-// then its store.
-func openService(ctx context.Context, cfg *config.Config, log *slog.Logger) (svc *pawl.Service, closeAll func() error, err error) {
+// openService opens what the configuration names, and begins to serve metrics
+// of it. closeAll closes them, the service, then its store.
+func openService(ctx context.Context, cfg *config.Config, log *slog.Logger, mon *monitor) (svc *pawl.Service, closeAll func() error, err error) {
 	s, key, err := openForServer(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	svc, err = newService(ctx, cfg, s, key, log)
+	svc, stopMetrics, err := newService(ctx, cfg, s, key, log, mon)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}
-	return svc, func() error { svc.Close(); return s.Close() }, nil
+	return svc, func() error { stopMetrics(); svc.Close(); return s.Close() }, nil
 }
 
-func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger) (*pawl.Service, error) {
+func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger, mon *monitor) (svc *pawl.Service, stopMetrics func(), err error) {
 	c, err := serviceConfig(cfg, s, key, log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pawl.New(ctx, c)
+	mon.over(&c)
+	if svc, err = pawl.New(ctx, c); err != nil {
+		return nil, nil, err
+	}
+	if stopMetrics, err = mon.start(telemetry.State{Service: svc, Hasher: c.Hasher, Store: s.Stats}); err != nil {
+		svc.Close()
+		return nil, nil, err
+	}
+	return svc, stopMetrics, nil
 }
 
 // serviceConfig is where the configuration's keys become the service's.
@@ -183,18 +198,33 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 		SessionsPerUser:     cfg.SessionsPerUser,
 		Hasher:              hasher,
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
-		OnEvent:             logEvents(log),
-		Log:                 log,
+		Throttle:            memory.NewThrottle(),
+		SignInLimits: pawl.SignInLimits{
+			PerAccount: noLimit(cfg.SignInFailuresPerAccount), PerAddress: noLimit(cfg.SignInFailuresPerAddress), Period: cfg.SignInFailuresPeriod,
+		},
+		Audit:          s,
+		AuditRetention: cfg.AuditRetention,
+		OnEvent:        logEvents(log),
+		Log:            log,
 	}, err
 }
 
-func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger) (*http.Server, error) {
+// noLimit turns the configuration's "0: no limit" into the service's.
+func noLimit(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger, mon *monitor) (*http.Server, error) {
 	h, err := httpapi.New(svc, httpapi.Options{
 		Cookie:         api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"},
 		TrustedOrigins: cfg.TrustedOrigins,
 		TrustedProxies: cfg.TrustedProxies,
 		HSTS:           hsts,
 		Version:        Version(),
+		OnRequest:      mon.onRequest(),
 		Log:            log,
 	})
 	if err != nil {

@@ -125,7 +125,7 @@ func (c *sessionEndCmd) Run(a *app) error {
 		return err
 	}
 	defer s.Close()
-	said, err := c.end(ctx, s, a.now())
+	said, err := c.end(ctx, a, s)
 	if err == nil {
 		_, err = fmt.Fprintln(a.stdout, said)
 	}
@@ -133,28 +133,33 @@ func (c *sessionEndCmd) Run(a *app) error {
 }
 
 // end does it and says what it did.
-func (c *sessionEndCmd) end(ctx context.Context, s store, now time.Time) (string, error) {
+func (c *sessionEndCmd) end(ctx context.Context, a *app, s store) (string, error) {
 	if c.All {
-		return endAll(ctx, s, c.Yes, now)
+		return endAll(ctx, a, s, c.Yes)
 	}
 	u, err := findUser(ctx, s, c.User)
 	if err != nil {
 		return "", err
 	}
 	if c.Session != "" {
-		return endOne(ctx, s, u, c.Session, now)
+		return endOne(ctx, a, s, u, c.Session)
 	}
-	_, n, err := s.EndUser(ctx, u.ID, "", api.ReasonEndedByAdmin, now)
-	return fmt.Sprintf("Ended %s of %s.", plural(n, "session"), printable(u.Login)), err
+	_, n, err := s.EndUser(ctx, u.ID, "", api.ReasonEndedByAdmin, a.now())
+	if err != nil {
+		return "", err
+	}
+	a.note(ctx, s, pawl.Event{Kind: pawl.EventUserEnded, User: u.ID, Login: u.Login, Reason: api.ReasonEndedByAdmin})
+	return fmt.Sprintf("Ended %s of %s.", plural(n, "session"), printable(u.Login)), nil
 }
 
-func endOne(ctx context.Context, s pawl.SessionStore, u pawl.User, sid string, now time.Time) (string, error) {
+func endOne(ctx context.Context, a *app, s store, u pawl.User, sid string) (string, error) {
 	key := pawl.SessionKey{User: u.ID, ID: sid}
-	ended, err := s.End(ctx, key, api.ReasonEndedByAdmin, now)
+	ended, err := s.End(ctx, key, api.ReasonEndedByAdmin, a.now())
 	if err != nil {
 		return "", err
 	}
 	if ended {
+		a.note(ctx, s, pawl.Event{Kind: pawl.EventSessionEnded, User: u.ID, Login: u.Login, Session: sid, Reason: api.ReasonEndedByAdmin})
 		return "Ended the session.", nil
 	}
 	if _, _, err := s.Get(ctx, key); errors.Is(err, pawl.ErrNotFound) {
@@ -165,7 +170,7 @@ func endOne(ctx context.Context, s pawl.SessionStore, u pawl.User, sid string, n
 	return "The session had ended already.", nil
 }
 
-func endAll(ctx context.Context, s pawl.SessionStore, sure bool, now time.Time) (string, error) {
+func endAll(ctx context.Context, a *app, s store, sure bool) (string, error) {
 	if !sure {
 		yes, err := confirm("This signs everybody out.")
 		if err != nil {
@@ -175,6 +180,9 @@ func endAll(ctx context.Context, s pawl.SessionStore, sure bool, now time.Time) 
 			return "", errors.New("nothing was ended")
 		}
 	}
-	_, err := s.EndAll(ctx, api.ReasonEndedByAdmin, now)
-	return "Ended everybody's sessions.", err
+	if _, err := s.EndAll(ctx, api.ReasonEndedByAdmin, a.now()); err != nil {
+		return "", err
+	}
+	a.note(ctx, s, pawl.Event{Kind: pawl.EventAllEnded, Reason: api.ReasonEndedByAdmin})
+	return "Ended everybody's sessions.", nil
 }

@@ -20,6 +20,8 @@ type store interface {
 	pawl.SessionStore
 	pawl.UserStore
 	pawl.KeyStore
+	pawl.AuditStore
+	Stats() (waiting int, bytes int64)
 	Close() error
 }
 

@@ -72,6 +72,7 @@ func (c *userAddCmd) Run(a *app) error {
 	} else if err != nil {
 		return err
 	}
+	a.note(ctx, s, pawl.Event{Kind: pawl.EventUserCreated, User: u.ID, Login: login})
 	_, err = fmt.Fprintf(a.stdout, "Added %s (subject %s).\n", printable(login), u.ID)
 	return err
 }
@@ -225,10 +226,12 @@ func (c *userPasswdCmd) Run(a *app) error {
 	case err != nil:
 		return err
 	}
+	a.note(ctx, s, pawl.Event{Kind: pawl.EventPasswordChanged, User: u.ID, Login: u.Login})
 	_, ended, err := s.EndUser(ctx, u.ID, "", api.ReasonPasswordChanged, a.now())
 	if err != nil {
 		return fmt.Errorf("the password was set, but the sessions were not ended; run \"pawl session end --user %s\": %w", printable(u.Login), err)
 	}
+	a.note(ctx, s, pawl.Event{Kind: pawl.EventUserEnded, User: u.ID, Login: u.Login, Reason: api.ReasonPasswordChanged})
 	_, err = fmt.Fprintf(a.stdout, "Set the password of %s and ended %s.\n", printable(u.Login), plural(ended, "session"))
 	return err
 }

@@ -74,6 +74,7 @@ func (c *Config) checkAddresses(bad complain) {
 		bad("listen", c.Listen, "%v", err)
 		return
 	}
+	c.checkMetricsListen(bad)
 	switch {
 	case c.Issuer == "" && Loopback(c.Listen):
 	case c.Issuer == "":
@@ -127,6 +128,28 @@ func loopbackHost(host string) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback()
+}
+
+// checkMetricsListen keeps the metrics off the public listener (SECURITY 56).
+func (c *Config) checkMetricsListen(bad complain) {
+	if c.MetricsListen == "" {
+		return
+	}
+	if err := checkListen(c.MetricsListen); err != nil {
+		bad("metrics_listen", c.MetricsListen, "%v", err)
+		return
+	}
+	host, port, _ := net.SplitHostPort(c.Listen)
+	own, ownPort, _ := net.SplitHostPort(c.MetricsListen)
+	if port == ownPort && port != "0" && (host == own || everyHost(host) || everyHost(own) || loopbackHost(host) && loopbackHost(own)) {
+		bad("metrics_listen", c.MetricsListen, "is where listen %q serves everybody; metrics are for your monitoring only: choose another port, such as 127.0.0.1:9090", c.Listen)
+	}
+}
+
+// everyHost reports whether the host stands for every address of this machine.
+func everyHost(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "" || err == nil && a.IsUnspecified()
 }
 
 func zeroPort(listen string) bool {

@@ -44,11 +44,18 @@ type Config struct {
 	PasswordHashTime        int
 	PasswordHashConcurrency int
 
+	SignInFailuresPerAccount int // 0: no limit
+	SignInFailuresPerAddress int // 0: no limit
+	SignInFailuresPeriod     time.Duration
+
 	CookieSameSite    string
 	UnsafeHTTPCookies bool
 
 	LogFormat string
 	LogLevel  string
+
+	AuditRetention time.Duration // 0: for ever
+	MetricsListen  string        // empty: no metrics
 
 	origins map[string]string // key → where its value came from, where not the default
 }

@@ -61,7 +61,7 @@ const (
 func fields(c *Config) []Field {
 	var all []Field
 	for _, group := range []func(*Config) []Field{
-		serverFields, storageFields, sessionFields, passwordFields, cookieFields, logFields,
+		serverFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields,
 	} {
 		all = append(all, group(c)...)
 	}
@@ -158,7 +158,7 @@ func sessionFields(c *Config) []Field {
 		},
 		Field{
 			Key: "key_rotation", value: durationValue{&c.KeyRotation, time.Hour, longest}, Default: "720h",
-			Doc: "How often new signing keys take over (30 days). Old ones are kept until the last token they signed is dead.",
+			Doc: "How often new signing keys take over (30 days), though at most 32 times in the life of a token. Old ones are kept until the last token they signed is dead.",
 		},
 	)
 }
@@ -180,6 +180,23 @@ func passwordFields(c *Config) []Field {
 		Field{
 			Key: "password_hash_concurrency", value: intValue{&c.PasswordHashConcurrency, "computations", 0, 1024}, Default: "0", Zero: "0: one for each processor.",
 			Doc: "How many passwords are checked at once. Times `password_hash_memory`, this is the memory that sign-ins can take; more of them wait, and then get 503.",
+		},
+	)
+}
+
+func failureFields(c *Config) []Field {
+	return inGroup("Failed sign-ins",
+		Field{
+			Key: "sign_in_failures_per_account", value: intValue{&c.SignInFailuresPerAccount, "failures", 0, 1_000_000}, Default: "10", Zero: "0: no limit.",
+			Doc: "How many sign-ins to one account may fail from one address (IPv4, or IPv6 /64) in `sign_in_failures_period`; more get 429 until the period's share for one has passed. From all addresses together it is ten times as many, which does not bind addresses from which the account was used in the last 30 days: a stranger cannot keep its owner out.",
+		},
+		Field{
+			Key: "sign_in_failures_per_address", value: intValue{&c.SignInFailuresPerAddress, "failures", 0, 1_000_000}, Default: "100", Zero: "0: no limit.",
+			Doc: "How many sign-ins may fail from one address (IPv4, or IPv6 /64) in `sign_in_failures_period`, over all accounts; from the network around it (IPv4 /24, IPv6 /48) four times as many. Behind a proxy, name it in `trusted_proxies`, or all the world is one address.",
+		},
+		Field{
+			Key: "sign_in_failures_period", value: durationValue{&c.SignInFailuresPeriod, time.Second, day}, Default: "15m",
+			Doc: "The time in which a used-up limit is whole again. The counts are kept in the memory of the server, and are gone when it restarts.",
 		},
 	)
 }
@@ -206,6 +223,19 @@ func logFields(c *Config) []Field {
 		Field{
 			Key: "log_level", value: choiceValue{&c.LogLevel, []string{"debug", "info", "warn", "error"}}, Default: "info",
 			Doc: "The least important lines that are written. Each reissue is a line of level debug.",
+		},
+	)
+}
+
+func watchFields(c *Config) []Field {
+	return inGroup("Audit and metrics",
+		Field{
+			Key: "audit_retention", value: durationValue{&c.AuditRetention, 0, longest}, Default: "2160h", Zero: "0: for ever.",
+			Doc: "How long the entries of the audit log are kept (90 days): who signed in and failed to, what was ended and changed. They hold addresses, so that your rules about personal data may ask for less.",
+		},
+		Field{
+			Key: "metrics_listen", value: textValue{&c.MetricsListen}, Zero: "Empty: no metrics.",
+			Doc: "The address and port at which `GET /metrics` answers Prometheus, such as 127.0.0.1:9090. Whoever reaches it can read it without signing in: choose one that only your monitoring reaches. It cannot be that of `listen`.",
 		},
 	)
 }

@@ -258,6 +258,9 @@ func (v prefixesValue) text() string {
 }
 func (prefixesValue) kind() string { return "list of addresses or networks (CIDR)" }
 
+// ParseDuration reads a duration as keys have it: 60s, 336h, 14d.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
 // parseDuration reads a Go duration, and days besides: 14d, 1d12h.
 func parseDuration(s string) (time.Duration, error) {
 	bad := errors.New("must be a duration with its unit, such as 60s, 30m, 336h or 14d")

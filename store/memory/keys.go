@@ -51,6 +51,7 @@ func (s *Store) AddKey(ctx context.Context, k pawl.KeyRecord, latest string) err
 	}
 	k.Sealed = slices.Clone(k.Sealed)
 	k.Created, k.SignsFrom = whole(k.Created, time.Millisecond), whole(k.SignsFrom, time.Millisecond)
+	k.Life = k.Life.Truncate(time.Millisecond)
 	t.keys = append(t.keys, k)
 	return nil
 }

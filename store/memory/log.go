@@ -40,9 +40,18 @@ func (l *revocationLog) cursor(number uint64) string {
 
 // position reads a cursor; ok is false for one that this log did not give.
 func (l *revocationLog) position(cursor string) (number uint64, ok bool) {
-	epoch, text, _ := strings.Cut(cursor, ":")
-	number, err := strconv.ParseUint(text, 10, 64)
-	if epoch != l.epoch || err != nil || number > l.last {
+	number, ok = parseCursor(l.epoch, cursor)
+	if !ok || number > l.last {
+		return 0, false
+	}
+	return number, true
+}
+
+// parseCursor reads a cursor; ok is false for one of another store.
+func parseCursor(epoch, cursor string) (number uint64, ok bool) {
+	own, text, _ := strings.Cut(cursor, ":")
+	number, err := strconv.ParseUint(text, 10, 63)
+	if own != epoch || err != nil {
 		return 0, false
 	}
 	return number, true

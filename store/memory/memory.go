@@ -1,6 +1,7 @@
 // Package memory keeps everything in this process: for tests, benchmarks and
 // trying things out. It is gone when the process ends. In a deployment that
-// must remember who is signed in, use another store.
+// must remember who is signed in, use another store. [Throttle] is for those, too:
+// failed sign-ins may be forgotten.
 package memory
 
 import (
@@ -16,9 +17,11 @@ var (
 	_ pawl.SessionStore = (*Store)(nil)
 	_ pawl.UserStore    = (*Store)(nil)
 	_ pawl.KeyStore     = (*Store)(nil)
+	_ pawl.AuditStore   = (*Store)(nil)
 )
 
-// Store is a session store, a user table and a key store in one. All methods
+// Store is a session store, a user table, a key store and an audit log in one.
+// All methods
 // are safe for concurrent use.
 //
 // Locks are taken in the order everyone, shard, log. Whoever changes or reads
@@ -32,6 +35,7 @@ type Store struct {
 	sweep    sweepPosition
 	users    userTable
 	keys     keyTable
+	audit    auditTable
 }
 
 const shardCount = 256

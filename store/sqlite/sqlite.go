@@ -17,6 +17,7 @@ var (
 	_ pawl.SessionStore = (*Store)(nil)
 	_ pawl.UserStore    = (*Store)(nil)
 	_ pawl.KeyStore     = (*Store)(nil)
+	_ pawl.AuditStore   = (*Store)(nil)
 )
 
 // Options of [Open]. The zero value is what a server wants.
@@ -25,8 +26,8 @@ type Options struct {
 	Readers int
 }
 
-// Store is a session store, a user table and a key store in one file. All
-// methods are safe for concurrent use.
+// Store is a session store, a user table, a key store and an audit log in one
+// file. All methods are safe for concurrent use.
 type Store struct {
 	path  string
 	epoch string // of the revocation log

@@ -32,7 +32,7 @@ func Keys(t *testing.T, open Open) {
 func newKey(id, use string, i int) pawl.KeyRecord {
 	return pawl.KeyRecord{
 		ID: id, Use: use, Algorithm: "ES256", Sealed: []byte{0, 1, 255, byte(i)},
-		Created: second(i), SignsFrom: second(i).Add(10*time.Minute + ms),
+		Created: second(i), SignsFrom: second(i).Add(10*time.Minute + ms), Life: time.Duration(i)*time.Hour + ms,
 	}
 }
 

@@ -3,7 +3,7 @@
 //
 //	func open(t testing.TB) storetest.Backend {
 //		s := newStore(t)
-//		node := storetest.Node{Sessions: s, Users: s, Keys: s}
+//		node := storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s}
 //		return storetest.Backend{Node: node, Second: node} // or another process's view
 //	}
 //	func TestStore(t *testing.T)      { storetest.Run(t, open) }
@@ -24,6 +24,7 @@ type Node struct {
 	Sessions pawl.SessionStore
 	Users    pawl.UserStore
 	Keys     pawl.KeyStore
+	Audit    pawl.AuditStore
 }
 
 // Backend is a new, empty store.
@@ -42,4 +43,5 @@ func Run(t *testing.T, open Open) {
 	t.Run("Sessions", func(t *testing.T) { Sessions(t, open) })
 	t.Run("Users", func(t *testing.T) { Users(t, open) })
 	t.Run("Keys", func(t *testing.T) { Keys(t, open) })
+	t.Run("Audit", func(t *testing.T) { Audit(t, open) })
 }

@@ -1,0 +1,55 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/password"
+)
+
+// State is what is looked at when somebody scrapes.
+type State struct {
+	Service *pawl.Service
+	Hasher  *password.Hasher
+	// Store gives the writes that wait for a commit and the size of the database
+	// in bytes; nil: not known.
+	Store func() (waiting int, bytes int64)
+}
+
+// Watch registers gauges of the state.
+func (m *Metrics) Watch(s State) error {
+	r := &registry{Registerer: m.reg}
+	gauge := func(name, help string, labels prometheus.Labels, f func() float64) {
+		r.add(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, f))
+	}
+	gauge("pawl_live_revocations", "Ended sessions and users whose access tokens may not have expired yet.", nil, func() float64 {
+		return float64(s.Service.Revoked().Len())
+	})
+	gauge("pawl_hash_running", "Passwords that are being hashed.", nil, func() float64 {
+		running, _ := s.Hasher.Stats()
+		return float64(running)
+	})
+	gauge("pawl_hash_waiting", "Passwords that wait for their turn to be hashed.", nil, func() float64 {
+		_, waiting := s.Hasher.Stats()
+		return float64(waiting)
+	})
+	for _, use := range []string{pawl.UseAccess, pawl.UseRefresh} {
+		gauge("pawl_key_age_seconds", "How long the key that signs has been signing.", prometheus.Labels{"use": use}, func() float64 {
+			return s.Service.Now().Sub(s.Service.SigningSince(use)).Seconds()
+		})
+	}
+	r.add(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "pawl_audit_lost_total", Help: "Audit entries that could not be written; the log has them.",
+	}, func() float64 { return float64(s.Service.AuditLost()) }))
+	if s.Store != nil {
+		gauge("pawl_store_waiting", "Writes that wait for their commit.", nil, func() float64 {
+			waiting, _ := s.Store()
+			return float64(waiting)
+		})
+		gauge("pawl_store_bytes", "Size of the database with its log.", nil, func() float64 {
+			_, bytes := s.Store()
+			return float64(bytes)
+		})
+	}
+	return r.err
+}
