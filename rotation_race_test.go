@@ -159,8 +159,10 @@ func (r *endRace) run(t *testing.T, end rotEnd, clock *rotClock, advances bool) 
 	warm := make(chan struct{}, 1000)
 	reissue := func(chain bool) {
 		refresh := r.tokens.RefreshToken
-		for range 20_000 {
-			if chain {
+		// Until the end has answered, however long it takes; the clock stands
+		// still before the session could run out.
+		for i := 0; ; i++ {
+			if chain && i < 10_000 {
 				clock.step(61 * time.Second)
 			}
 			late := answered.Load()
@@ -181,7 +183,6 @@ func (r *endRace) run(t *testing.T, end rotEnd, clock *rotClock, advances bool) 
 				refresh = got.RefreshToken
 			}
 		}
-		t.Errorf("the session never ended")
 	}
 	reissuers := 4
 	if advances {
