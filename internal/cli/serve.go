@@ -27,10 +27,9 @@ import (
 // hsts is how long browsers are told to insist on TLS.
 const hsts = 365 * 24 * time.Hour
 
-// gcPercent lets garbage grow to four times what lives, which is a few MiB:
-// collecting at every doubling took a fifth of the processor time of a busy
-// server.
-const gcPercent = 400
+// gcPercent lets garbage grow to twice what lives, which is a dozen MiB, before
+// it is collected: a busy server spends less of its time on that.
+const gcPercent = 200
 
 type serveCmd struct {
 	Demo bool `help:"Run a throw-away server to play with: data that is deleted at exit, a user, short lifetimes, and commands to paste. It reads neither file nor environment."`
