@@ -100,16 +100,21 @@ func (s *Service) renewed(ctx context.Context, key SessionKey, u User) (api.Toke
 
 // NewUser is a user to create, with the password in clear.
 type NewUser struct {
-	Login, Password string
-	Roles           []string
+	Login    string
+	Password string // empty: none, until a reset code sets one
+	Roles    []string
+	Claims   map[string]any
 }
 
 // CreateUser adds a user to Pawl's own table. ErrNotFound where the users are
 // somebody else's; ErrInvalidRequest; ErrConflict if the login is taken.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	store, ok := s.cfg.Users.(UserStore)
-	if !ok {
-		return User{}, api.ErrNotFound.With("Users are not kept here.")
+	store, err := s.userStore()
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.permit(ctx, "", &n.Roles); err != nil {
+		return User{}, err
 	}
 	u, err := s.prepare(ctx, n)
 	if err != nil {
@@ -142,9 +147,9 @@ func (s *Service) OfferSetup(ctx context.Context) (code string, err error) {
 // ErrRateLimited after too many wrong ones from the address of WithActor: each
 // costs a hash, though none can be guessed.
 func (s *Service) Setup(ctx context.Context, code, login, pw string) (User, error) {
-	store, ok := s.cfg.Users.(UserStore)
-	if !ok {
-		return User{}, api.ErrNotFound.With("Users are not kept here.")
+	store, err := s.userStore()
+	if err != nil {
+		return User{}, err
 	}
 	held, err := s.limiter.setup(ctx, s.now())
 	if err != nil {
@@ -156,6 +161,9 @@ func (s *Service) Setup(ctx context.Context, code, login, pw string) (User, erro
 }
 
 func (s *Service) first(ctx context.Context, store UserStore, code string, n NewUser) (User, error) {
+	if n.Password == "" {
+		return User{}, api.ErrInvalidRequest.With("The password is missing.")
+	}
 	u, err := s.prepare(ctx, n)
 	if err != nil {
 		return User{}, err
@@ -174,14 +182,17 @@ func (s *Service) prepare(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	u := User{ID: token.NewID(), Login: login, Roles: n.Roles, Claims: n.Claims}
+	if err := u.check(); err != nil || n.Password == "" {
+		return u, err
+	}
 	if err := s.cfg.PasswordPolicy.Check(n.Password, login, s.cfg.Issuer); err != nil {
 		return User{}, api.ErrInvalidRequest.With("The password cannot be used: %v", err)
 	}
-	phc, err := s.cfg.Hasher.Hash(ctx, n.Password)
-	if err != nil {
+	if u.PasswordHash, err = s.cfg.Hasher.Hash(ctx, n.Password); err != nil {
 		return User{}, unavailable(err)
 	}
-	return User{ID: token.NewID(), Login: login, PasswordHash: phc, Roles: n.Roles}, nil
+	return u, nil
 }
 
 func (s *Service) created(ctx context.Context, u User, err error) error {

@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -133,6 +134,23 @@ func (a *auditor) newResend(sid string, generation uint64, to Client) bool {
 	return true
 }
 
+// Audit gives the entries that q asks for, as AuditStore.Audit does.
+// ErrInvalidRequest if the cursor is not known; ErrNotFound if there is no audit
+// log.
+func (s *Service) Audit(ctx context.Context, q AuditQuery) (AuditPage, error) {
+	if s.audit.store == nil {
+		return AuditPage{}, api.ErrNotFound.With("No audit log is kept here.")
+	}
+	page, err := s.audit.store.Audit(ctx, q)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return AuditPage{}, api.ErrInvalidRequest.With("The cursor is not known any more. Begin without one.")
+	case err != nil:
+		return AuditPage{}, unavailable(err)
+	}
+	return page, nil
+}
+
 // AuditLost is how many audit entries could not be written since the start; the
 // log has them.
 func (s *Service) AuditLost() uint64 { return s.audit.lost.Load() }
@@ -161,6 +179,8 @@ func (e Event) Attrs() []slog.Attr {
 		{"session", e.Session},
 		{"reason", e.Reason},
 		{"by", e.By},
+		{"why", e.Why},
+		{"object", e.Object},
 		{"address", e.Client.Address},
 		{"agent", e.Client.Agent},
 		{"key", e.Key},

@@ -103,5 +103,8 @@ func (s *Service) Ready(ctx context.Context) error {
 	if _, err := s.cfg.Sessions.Mark(ctx, ""); err != nil {
 		return unavailable(err)
 	}
+	if err := s.canSign(); err != nil {
+		return unavailable(err)
+	}
 	return nil
 }

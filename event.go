@@ -14,6 +14,7 @@ const (
 	EventRestored         = "restored"         // row 2: the store had lost writes
 	EventReused           = "reused"           // row 7: the alarm
 	EventReissueRefused   = "reissue_refused"  // rows 1 and 3; Reason says why
+	EventMovedIn          = "moved_in"         // a session of the old system became one of Pawl's; Row 5, an advance
 	EventSessionEnded     = "session_ended"
 	EventUserEnded        = "user_sessions_ended"
 	EventAllEnded         = "all_sessions_ended"
@@ -21,8 +22,21 @@ const (
 	EventPasswordRefused  = "password_refused"  // a change of password whose current one was wrong
 	EventPasswordUpgraded = "password_upgraded" // a weak hash was replaced at sign-in
 	EventUserCreated      = "user_created"
+	EventUsersImported    = "users_imported" // Object says from which file, and how many
+	EventUserUpdated      = "user_updated"   // login, roles or claims
+	EventUserDisabled     = "user_disabled"
+	EventUserEnabled      = "user_enabled"
+	EventUserDeleted      = "user_deleted"
+	EventResetOffered     = "reset_offered" // a one-time code that sets a password was made
+	EventResetRefused     = "reset_refused"
+	EventPasswordReset    = "password_reset"
+	EventClientAdded      = "client_added" // a registered client
+	EventClientRemoved    = "client_removed"
+	EventDatabaseBackedUp = "database_backed_up"
+	EventDatabaseRestored = "database_restored" // from a backup, which ended every session
 	EventKeyAdded         = "key_added"
 	EventKeyRemoved       = "key_removed"
+	EventKeysResealed     = "keys_resealed" // under another master key
 )
 
 // Event is something that an operator may want to know. It never holds a
@@ -37,13 +51,19 @@ type Event struct {
 	Row     int    // of the rotation table; 0 where none was reached
 	Client  Client // who asked
 	Key     string // key id, for key events
-	By      string // who did it, where that is not the user: an administrator, a shell
+	By      string // who did it, where that is not the user: an administrator, a registered client, a shell
+	Why     string // what they gave as their reason
+	Object  string // id of what it is about, where that is neither user, session nor key: a registered client
 }
 
 // Actor is who is behind a call, where its arguments do not say.
 type Actor struct {
 	By     string // as in Event
+	Why    string // as in Event
 	Client Client
+	// Limited actors may neither change administrators nor make any: registered
+	// clients, which would else be administrators in all but name.
+	Limited bool
 }
 
 type actorKey struct{}
@@ -60,7 +80,7 @@ func (e *Event) from(ctx context.Context) {
 	if !ok {
 		return
 	}
-	e.By = a.By
+	e.By, e.Why = a.By, a.Why
 	if e.Client == (Client{}) {
 		e.Client = a.Client
 	}

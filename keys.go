@@ -3,7 +3,6 @@ package pawl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,18 +28,18 @@ type KeyRecord struct {
 	Life time.Duration
 }
 
-// KeyStore holds the sealed keys. Methods are safe for concurrent use, by
-// several processes too where the engine allows that.
+// KeyStore holds the sealed keys, of both uses, as one list. Methods are safe
+// for concurrent use, by several processes too where the engine allows that.
 type KeyStore interface {
-	// Keys gives every key, oldest first.
+	// Keys gives the list of one moment, in the order in which it was stored.
 	Keys(ctx context.Context) ([]KeyRecord, error)
 
-	// AddKey stores a key if latest is the ID of the newest key of its use (""
-	// if there is none); ErrConflict if another node was first.
-	AddKey(ctx context.Context, k KeyRecord, latest string) error
-
-	// RemoveKey deletes a key; ErrNotFound if there is none.
-	RemoveKey(ctx context.Context, id string) error
+	// ReplaceKeys stores to in place of from, in one atomic step, and returns
+	// when that is durable: every reader, after a crash too, finds the one list
+	// or the other. ErrConflict, and nothing is changed, if what is stored is not
+	// from: the same IDs, each with the same Sealed, in the same order. IDs are
+	// unique within a list.
+	ReplaceKeys(ctx context.Context, from, to []KeyRecord) error
 }
 
 // KeyPolicy says how keys rotate. Zero values mean the defaults.
@@ -48,8 +47,13 @@ type KeyPolicy struct {
 	Algorithm string        // of access tokens; ES256
 	Every     time.Duration // a new key of each use so often, or 32 times in the life of its tokens if that is less often; 30 days
 	Publish   time.Duration // how long a key is published before it signs; 10 minutes; at least the JWKS max-age
-	Reload    time.Duration // how often the key store is read; 10 s, at most Publish / 2
+	// Reload is how often the key store is read; half a second, at most Publish / 2.
+	// A service goes on accepting a removed key for so long, and the time of one
+	// reading (SECURITY 18).
+	Reload time.Duration
 }
+
+const defaultReload = 500 * time.Millisecond
 
 func (p KeyPolicy) withDefaults() (KeyPolicy, error) {
 	if p.Algorithm == "" {
@@ -62,7 +66,7 @@ func (p KeyPolicy) withDefaults() (KeyPolicy, error) {
 		p.Publish = 10 * time.Minute
 	}
 	if p.Reload == 0 {
-		p.Reload = min(10*time.Second, p.Publish/2)
+		p.Reload = min(defaultReload, p.Publish/2)
 	}
 	if p.Publish < 2*p.Reload || p.Every < p.Publish || p.Reload < 0 {
 		return p, errors.New("pawl: keys must be published for at least two reloads before they sign, and rotate no faster than that")
@@ -70,9 +74,15 @@ func (p KeyPolicy) withDefaults() (KeyPolicy, error) {
 	return p, nil
 }
 
-// maxLiveKeys is how many keys of one use, at most, are begun while the tokens
-// of one live.
-const maxLiveKeys = 32
+// A key set has a limit (64), past which no key could be loaded any more.
+const (
+	// maxLiveKeys is how many keys of one use, at most, the schedule begins while
+	// the tokens of one live. No command adds one beyond it.
+	maxLiveKeys = 32
+	// maxKeys is how many keys of one use there can be: what the schedule adds to
+	// what commands added.
+	maxKeys = 48
+)
 
 // keyPlan is what is to be done with the keys of one use.
 type keyPlan struct {
@@ -92,28 +102,43 @@ func planKeys(recs []KeyRecord, now time.Time, pol KeyPolicy, alg string, life t
 	if len(recs) == 0 {
 		return keyPlan{add: true, signsAt: now}
 	}
-	signing := 0 // the newest key whose time has come, else the oldest there is
+	signing := signingAt(recs, now)
+	p.signing = recs[signing].ID
+	for i := range signing {
+		if dead, _ := deadAt(recs, i, pol, life); now.After(dead) {
+			p.drop = append(p.drop, recs[i].ID)
+		}
+	}
+	newest := recs[len(recs)-1]
+	every := max(pol.Every, longestLife(recs, life)/maxLiveKeys)
+	// Not while the newest waits for its turn: two nodes that want different
+	// algorithms would add keys at every reload.
+	due := newest.Algorithm != alg || now.Sub(newest.SignsFrom) > every-pol.Publish
+	if len(recs) < maxKeys && (newest.Life < life || due && !now.Before(newest.SignsFrom)) {
+		p.add, p.signsAt = true, now.Add(pol.Publish)
+	}
+	return p
+}
+
+// signingAt is the newest key whose time has come, else the oldest there is.
+func signingAt(recs []KeyRecord, now time.Time) int {
+	signing := 0
 	for i, r := range recs {
 		if !now.Before(r.SignsFrom) {
 			signing = i
 		}
 	}
-	p.signing = recs[signing].ID
-	longest := longestLife(recs, life)
-	for i := range signing {
-		if now.Sub(recs[i+1].SignsFrom) > longest+pol.Reload { // other nodes turn to a new key at their next reload
-			p.drop = append(p.drop, recs[i].ID)
-		}
+	return signing
+}
+
+// deadAt is when the last token that a key signed is dead: a life after the
+// first of the keys behind it has its turn. ok is false if there is none.
+func deadAt(recs []KeyRecord, i int, pol KeyPolicy, life time.Duration) (t time.Time, ok bool) {
+	if i == len(recs)-1 {
+		return t, false
 	}
-	newest := recs[len(recs)-1]
-	every := max(pol.Every, longest/maxLiveKeys) // a key set has a limit, at which no key could be loaded any more
-	// Not while the newest waits for its turn: two nodes that want different
-	// algorithms would add keys at every reload.
-	due := newest.Algorithm != alg || now.Sub(newest.SignsFrom) > every-pol.Publish
-	if newest.Life < life || due && !now.Before(newest.SignsFrom) {
-		p.add, p.signsAt = true, now.Add(pol.Publish)
-	}
-	return p
+	next := slices.MinFunc(recs[i+1:], func(a, b KeyRecord) int { return a.SignsFrom.Compare(b.SignsFrom) })
+	return next.SignsFrom.Add(longestLife(recs, life) + pol.Reload), true // other nodes turn to a new key at their next reload
 }
 
 // longestLife is the longest life, leeway included, of a token that may be
@@ -125,173 +150,15 @@ func longestLife(recs []KeyRecord, life time.Duration) time.Duration {
 	return life
 }
 
-// keyring is a moment's keys of both uses; replaced as a whole.
-type keyring struct {
-	access, refresh *token.KeySet
-	accessLife      time.Duration        // the longest of an access token that may be alive, leeway included
-	since           map[string]time.Time // use → when the key that signs began to
-	made            string               // what it was made from: unchanged keys keep the same sets
-}
-
-// loadKeys reads the key store, adds what is due, drops what is dead, and puts
-// the result in force. It is safe to run on several nodes at once.
-func (s *Service) loadKeys(ctx context.Context) error {
-	s.keysMu.Lock()
-	defer s.keysMu.Unlock()
-	for range 5 {
-		recs, err := s.cfg.Keys.Keys(ctx)
-		if err != nil {
-			return fmt.Errorf("read the keys: %w", err)
-		}
-		again, err := s.applyPlans(ctx, recs)
-		if err != nil {
-			return err
-		}
-		if again {
-			continue
-		}
-		return s.useKeys(recs)
+// waitsFor is the newest key, if it waits for its turn while another signs.
+func waitsFor(recs []KeyRecord, now time.Time) (KeyRecord, bool) {
+	last := len(recs) - 1
+	if last < 1 || !now.Before(recs[last].SignsFrom) || signingAt(recs, now) == last {
+		return KeyRecord{}, false
 	}
-	return errors.New("the key store changes all the time")
-}
-
-// applyPlans reports whether it changed the key store.
-func (s *Service) applyPlans(ctx context.Context, recs []KeyRecord) (changed bool, err error) {
-	for _, use := range []string{UseAccess, UseRefresh} {
-		own := ofUse(recs, use)
-		plan := s.planFor(use, own)
-		if plan.add || len(plan.drop) > 0 {
-			// A key sealed by a wrong master key, beside those of the right one, would
-			// leave a database that neither opens.
-			if err := s.opensAll(recs); err != nil {
-				return false, err
-			}
-		}
-		if plan.add {
-			changed = true
-			if err := s.addKey(ctx, use, own, plan.signsAt); err != nil && !errors.Is(err, ErrConflict) {
-				return false, fmt.Errorf("add a key: %w", err)
-			}
-		}
-		for _, id := range plan.drop {
-			changed = true
-			if err := s.cfg.Keys.RemoveKey(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
-				return false, fmt.Errorf("remove key %s: %w", id, err)
-			}
-			s.emit(ctx, Event{Kind: EventKeyRemoved, Key: id, Reason: use})
-		}
-	}
-	return changed, nil
-}
-
-// opensAll gives ErrMasterKey if the master key does not open each of recs.
-func (s *Service) opensAll(recs []KeyRecord) error {
-	for _, r := range recs {
-		if _, err := s.cfg.MasterKey.open(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) addKey(ctx context.Context, use string, own []KeyRecord, signsAt time.Time) error {
-	alg := s.algorithm(use)
-	k, err := token.GenerateKey(alg)
-	if err != nil {
-		return err
-	}
-	r := KeyRecord{ID: k.ID(), Use: use, Algorithm: alg, Created: s.now(), SignsFrom: signsAt, Life: s.tokenLife(use)}
-	if r.Sealed, err = s.cfg.MasterKey.seal(k, r); err != nil {
-		return err
-	}
-	latest := ""
-	if n := len(own); n > 0 {
-		latest = own[n-1].ID
-	}
-	if err := s.cfg.Keys.AddKey(ctx, r, latest); err != nil {
-		return err
-	}
-	s.emit(ctx, Event{Kind: EventKeyAdded, Key: r.ID, Reason: use})
-	return nil
-}
-
-// useKeys opens the records, if they are not those in force, and puts them in force.
-func (s *Service) useKeys(recs []KeyRecord) error {
-	ring := keyring{since: map[string]time.Time{}}
-	signers := map[string]string{}
-	for _, use := range []string{UseAccess, UseRefresh} {
-		signers[use] = s.planFor(use, ofUse(recs, use)).signing
-		ring.made += use + ":" + signers[use] + " "
-	}
-	for _, r := range recs {
-		ring.made += r.ID + " "
-	}
-	if old := s.keys.Load(); old != nil && old.made == ring.made {
-		return nil
-	}
-	ring.accessLife = longestLife(ofUse(recs, UseAccess), s.tokenLife(UseAccess))
-	for use, set := range map[string]**token.KeySet{UseAccess: &ring.access, UseRefresh: &ring.refresh} {
-		own, signing := ofUse(recs, use), signers[use]
-		var signer *token.Key
-		var others []*token.Key
-		for _, r := range own {
-			k, err := s.cfg.MasterKey.open(r)
-			if err != nil {
-				return err
-			}
-			if r.ID == signing {
-				signer = k
-				ring.since[use] = r.SignsFrom
-			} else {
-				others = append(others, k)
-			}
-		}
-		ks, err := token.NewKeySet(signer, others...)
-		if err != nil {
-			return fmt.Errorf("keys of use %s: %w", use, err)
-		}
-		*set = ks
-	}
-	s.keys.Store(&ring)
-	return nil
+	return recs[last], true
 }
 
 func ofUse(recs []KeyRecord, use string) []KeyRecord {
 	return slices.DeleteFunc(slices.Clone(recs), func(r KeyRecord) bool { return r.Use != use })
-}
-
-func (s *Service) planFor(use string, own []KeyRecord) keyPlan {
-	return planKeys(own, s.now(), s.cfg.KeyPolicy, s.algorithm(use), s.tokenLife(use))
-}
-
-func (s *Service) algorithm(use string) string {
-	if use == UseRefresh {
-		return token.HS256
-	}
-	return s.cfg.KeyPolicy.Algorithm
-}
-
-// tokenLife is the longest life that a token of the use is given now, leeway
-// included, in whole milliseconds. A refresh token is alive as long as its
-// session may be.
-func (s *Service) tokenLife(use string) time.Duration {
-	life := s.cfg.Policy.SessionTTL
-	if use == UseAccess {
-		life = s.cfg.Policy.AccessTTL
-	}
-	return (life + leeway + time.Millisecond - 1).Truncate(time.Millisecond)
-}
-
-// KeySet gives the keys that sign and verify access tokens now. It does not
-// block and never gives nil.
-func (s *Service) KeySet() *token.KeySet { return s.keys.Load().access }
-
-// SigningSince is when the key of the use that signs now began to.
-func (s *Service) SigningSince(use string) time.Time { return s.keys.Load().since[use] }
-
-// KeyMaxAge is how long a copy of KeySet may be believed elsewhere: a minute,
-// or less where keys are published for so short a time that a copy could miss
-// one before it signs (SECURITY 17).
-func (s *Service) KeyMaxAge() time.Duration {
-	return min(time.Minute, s.cfg.KeyPolicy.Publish-s.cfg.KeyPolicy.Reload)
 }

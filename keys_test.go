@@ -46,6 +46,8 @@ func TestKeySchedule(t *testing.T) {
 		{"a key set has a limit: no more than 32 in the life of a token", []KeyRecord{living(key("a", 0), 6400)}, 190, keyPlan{signing: "a"}},
 		{"and no fewer", []KeyRecord{living(key("a", 0), 6400)}, 191, keyPlan{signing: "a", add: true, signsAt: at(201)}},
 		{"another algorithm was configured, a key waits for its turn", []KeyRecord{{ID: "a", Algorithm: token.RS256, Life: 30 * time.Minute, SignsFrom: at(0)}, {ID: "b", Algorithm: token.RS256, Life: 30 * time.Minute, SignsFrom: at(30)}}, 20, keyPlan{signing: "a"}},
+		{"a key of a clock that was ahead, passed over: the one before it dies by the one behind it", []KeyRecord{key("a", 0), key("b", 9000), key("c", 50)}, 82, keyPlan{signing: "c", drop: []string{"a", "b"}}},
+		{"a full set gets no key more, whatever is due", many(maxKeys, token.RS256), 20, keyPlan{signing: "k47"}},
 		{"none may sign yet: the oldest does", []KeyRecord{key("a", 10), key("b", 20)}, 5, keyPlan{signing: "a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,6 +57,15 @@ func TestKeySchedule(t *testing.T) {
 			}
 		})
 	}
+}
+
+// many is n keys, of which the newest signs.
+func many(n int, alg string) (recs []KeyRecord) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range n {
+		recs = append(recs, KeyRecord{ID: fmt.Sprint("k", i), Algorithm: alg, SignsFrom: start.Add(time.Duration(i) * time.Second), Life: 30 * time.Minute})
+	}
+	return recs
 }
 
 // Keys that turn far faster than their tokens die stay within the limit of a

@@ -119,11 +119,17 @@ func (s *Service) checkPassword(ctx context.Context, u User, pw string) error {
 }
 
 // Start starts a session for a person whom the caller has authenticated by
-// other means. ErrNotFound if Users does not know the ID.
+// other means. ErrNotFound if Users does not know the ID; ErrAccessDenied as in
+// UpdateUser.
 func (s *Service) Start(ctx context.Context, userID string, c Client) (api.Tokens, error) {
 	mark, err := s.cfg.Sessions.Mark(ctx, userID)
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
+	}
+	// After the mark: whoever becomes an administrator from here on gets a new
+	// one, which Create sees.
+	if err := s.permit(ctx, userID, nil); err != nil {
+		return api.Tokens{}, err
 	}
 	u, found, err := freshUser(ctx, s.cfg.Users, userID)
 	if err != nil {

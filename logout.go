@@ -11,7 +11,8 @@ import (
 
 // Logout ends the session of the refresh token, whatever its generation and
 // expiry, and that of the access token, if it is valid. It is idempotent: an
-// ended or forgotten session is signed out already. ErrUnauthenticated if
+// ended or forgotten session is signed out already. A token of the old system
+// (Config.Legacy) that has not moved in is used up. ErrUnauthenticated if
 // neither token came; ErrInvalidToken if none that came is authentic;
 // ErrUnavailable if the store failed, and then the session may live on.
 func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
@@ -19,15 +20,19 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 		return api.ErrUnauthenticated
 	}
 	var found []SessionKey
+	var old *oldToken
 	var firstErr error
 	if r.RefreshToken != "" {
-		if t, err := s.verifyRefresh(ctx, r.RefreshToken); err == nil {
+		t, err := s.verifyRefresh(ctx, r.RefreshToken)
+		if err == nil {
 			found = append(found, SessionKey{User: t.Subject, ID: t.SessionID()})
-		} else if errors.Is(err, api.ErrUnavailable) {
-			return err // not known whose it is: it must not count as signed out
-		} else {
-			firstErr = err
+		} else if errors.Is(err, api.ErrInvalidToken) && s.cfg.Legacy != nil {
+			old, err = s.oldToken(ctx, r.RefreshToken)
 		}
+		if errors.Is(err, api.ErrUnavailable) {
+			return err // not known whose it is: it must not count as signed out
+		}
+		firstErr = err
 	}
 	if r.AccessToken != "" {
 		if a, err := s.access.Verify(s.KeySet(), r.AccessToken, s.now()); err == nil {
@@ -36,10 +41,15 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 			firstErr = accessError(err)
 		}
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && old == nil {
 		return firstErr
 	}
 	c := Client{Address: r.Address, Agent: r.Agent}
+	if old != nil {
+		if err := s.endOld(ctx, old, api.ReasonSignedOut, c); err != nil {
+			return err
+		}
+	}
 	for _, key := range found {
 		if _, err := s.end(ctx, key, api.ReasonSignedOut, c); err != nil {
 			return err

@@ -77,6 +77,17 @@ func (k MasterKey) seal(key *token.Key, r KeyRecord) ([]byte, error) {
 	return k.aead().Seal(nil, nil, private, r.sealedAs()), nil
 }
 
+// Opens gives ErrMasterKey if the keys were sealed with another master key, all
+// or one of them.
+func (k MasterKey) Opens(keys ...KeyRecord) error {
+	for _, r := range keys {
+		if _, err := k.open(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (k MasterKey) open(r KeyRecord) (*token.Key, error) {
 	private, err := k.aead().Open(nil, nil, r.Sealed, r.sealedAs())
 	if err != nil {

@@ -15,9 +15,12 @@ import (
 // came), ErrLoginRequired with a reason (rows 1, 3, 7), ErrInvalidRequest (a
 // malformed Idempotency-Key), ErrUnavailable (row 8).
 func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens, error) {
-	p, err := s.presented(ctx, r)
+	p, old, err := s.presented(ctx, r)
 	if err != nil {
 		return api.Tokens{}, err
+	}
+	if old != nil && !old.found {
+		return api.Tokens{}, s.refuseOld(ctx, old, api.ReasonUnknown, p.Client, s.now())
 	}
 	key := SessionKey{User: p.Refresh.Subject, ID: p.Refresh.SessionID()}
 	u, found, err := s.users.byID(ctx, key.User)
@@ -37,6 +40,13 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 		} else if err != nil {
 			return api.Tokens{}, unavailable(err)
 		}
+		if known == nil && old != nil {
+			t, done, err := s.moveIn(ctx, old, p, mark, now)
+			if done {
+				return t, err
+			}
+			continue
+		}
 		barred := !found || u.Disabled
 		d := Decide(known, Standing{Disabled: barred, Mark: mark}, p, now, s.cfg.Policy)
 		// A session that ended for reason disabled says so for ever: whoever has
@@ -52,25 +62,30 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 	return api.Tokens{}, unavailable(errors.New("the session changes all the time"))
 }
 
-// presented verifies what came along.
-func (s *Service) presented(ctx context.Context, r api.ReissueRequest) (Presented, error) {
+// presented verifies what came along. old is set for a token of the old system.
+func (s *Service) presented(ctx context.Context, r api.ReissueRequest) (p Presented, old *oldToken, err error) {
 	if r.RefreshToken == "" {
-		return Presented{}, api.ErrInvalidToken.With("No refresh token came with the request. Sign in.")
+		return p, nil, api.ErrInvalidToken.With("No refresh token came with the request. Sign in.")
 	}
 	refresh, err := s.verifyRefresh(ctx, r.RefreshToken)
-	if err != nil {
-		return Presented{}, err
+	if errors.Is(err, api.ErrInvalidToken) && s.cfg.Legacy != nil {
+		if old, err = s.oldToken(ctx, r.RefreshToken); err == nil {
+			refresh = old.presented()
+		}
 	}
-	p := Presented{Refresh: refresh, Client: Client{Address: r.Address, Agent: r.Agent}}
+	if err != nil {
+		return p, nil, err
+	}
+	p = Presented{Refresh: refresh, Client: Client{Address: r.Address, Agent: r.Agent}}
 	if p.KeyHash, err = hashIdempotencyKey(r.IdempotencyKey); err != nil {
-		return Presented{}, err
+		return p, nil, err
 	}
 	if r.AccessToken != "" {
 		a, err := s.access.Verify(s.KeySet(), r.AccessToken, s.now())
 		_, ended := s.revoked.Covers(&a)
 		p.AccessValid = err == nil && !ended && a.SessionID == refresh.SessionID() && a.Subject == refresh.Subject
 	}
-	return p, nil
+	return p, old, nil
 }
 
 // verifyRefresh is row 0. A key that this node does not know may be another

@@ -21,6 +21,7 @@ const (
 	DefaultSessionTTL  = 90 * 24 * time.Hour
 	DefaultReuseWindow = MaxReuseWindow
 	DefaultUserCache   = 5 * time.Second
+	DefaultResetTTL    = time.Hour
 
 	// MaxReuseWindow bounds how long a stolen previous token is answered.
 	MaxReuseWindow = time.Minute
@@ -42,6 +43,10 @@ type Config struct {
 	Keys      KeyStore
 	MasterKey MasterKey // seals the keys in Keys
 
+	Clients ClientStore // nil: no registered clients
+
+	Legacy LegacyVerifier // of the old system, whose sessions move in; nil: none
+
 	Audit          AuditStore    // nil: no audit log
 	AuditRetention time.Duration // how long audit entries are kept; 0: for ever
 
@@ -53,7 +58,8 @@ type Config struct {
 	// UnsafeNoReuseWindow makes every reissue advance, for benchmarks only: two
 	// tabs that refresh at once then sign the person out.
 	UnsafeNoReuseWindow bool
-	SessionsPerUser     int // most live sessions of one user; 0: no limit; 1: a sign-in ends the one before
+	ResetTTL            time.Duration // how long a one-time password-reset code is good; 0: an hour
+	SessionsPerUser     int           // most live sessions of one user; 0: no limit; 1: a sign-in ends the one before
 
 	Hasher         *password.Hasher // nil: Argon2id with the package's defaults
 	PasswordPolicy password.Policy
@@ -73,6 +79,7 @@ type Service struct {
 	refresh token.RefreshVerifier
 	users   *userCache
 
+	admin    KeyAdmin   // of the keys
 	keysMu   sync.Mutex // one reload at a time
 	keys     atomic.Pointer[keyring]
 	keysRead struct { // the last reload for the sake of an unknown key
@@ -104,6 +111,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		refresh: token.RefreshVerifier{Issuer: cfg.Issuer},
 		users:   newUserCache(cfg.Users, cfg.UserCache, cfg.Now),
 	}
+	s.admin = KeyAdmin{Store: cfg.Keys, MasterKey: cfg.MasterKey, Policy: cfg.KeyPolicy, Lifetimes: cfg.Policy, Now: cfg.Now}
 	s.audit.store, s.audit.log = cfg.Audit, cfg.Log
 	s.limiter = newLimiter(cfg.Throttle, cfg.SignInLimits, cfg.MasterKey)
 	if err := s.loadKeys(ctx); err != nil {
@@ -140,8 +148,13 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("pawl: Config.MasterKey is missing: make one with NewMasterKey and keep it")
 	case c.SessionsPerUser < 0:
 		return c, errors.New("pawl: Config.SessionsPerUser must not be negative")
+	case c.ResetTTL < 0:
+		return c, errors.New("pawl: Config.ResetTTL must not be negative")
 	case c.AuditRetention < 0:
 		return c, errors.New("pawl: Config.AuditRetention must not be negative")
+	}
+	if c.ResetTTL == 0 {
+		c.ResetTTL = DefaultResetTTL
 	}
 	p, err := c.Policy.withDefaults(c.UnsafeNoReuseWindow)
 	if err != nil {

@@ -152,7 +152,10 @@ func (k *failingKeys) Keys(ctx context.Context) ([]pawl.KeyRecord, error) {
 // many ask.
 func TestAnUnknownKeyIsInvalidOnlyOnceTheKeysWereRead(t *testing.T) {
 	keys := &failingKeys{}
-	f := newFixture(t, func(c *pawl.Config) { keys.KeyStore, c.Keys = c.Keys, keys })
+	f := newFixture(t, func(c *pawl.Config) {
+		keys.KeyStore, c.Keys = c.Keys, keys
+		c.KeyPolicy.Reload = time.Minute // in the background
+	})
 	foreign := newFixture(t).login().RefreshToken // another house's
 	ask := func() error { _, err := f.reissue(foreign, "", ""); return err }
 

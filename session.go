@@ -128,6 +128,18 @@ type SessionStore interface {
 	// mark: callers ask Live.
 	List(ctx context.Context, user string) ([]Session, Mark, error)
 
+	// Scan gives sessions of all users that were not ended one by one, at most
+	// limit, in an order of its own; each with the mark of the same moment. What
+	// is created or ended meanwhile may be missing; everything else is given once.
+	// Like List it judges neither expiry nor the mark. A cursor that it does not
+	// know gives ErrNotFound: begin with an empty one.
+	Scan(ctx context.Context, after string, limit int) (SessionPage, error)
+
+	// CountLive is how many sessions are live at now, to be looked at, not to be
+	// relied on: it may miss what happens meanwhile, and takes its time (a look at
+	// every session), but keeps nobody waiting.
+	CountLive(ctx context.Context, now time.Time) (int, error)
+
 	// Revocations gives at most limit entries of the log after the cursor, in
 	// an order in which no entry can appear later before one already given. An
 	// empty cursor, or one that the store does not know (it was restored from a
@@ -140,6 +152,19 @@ type SessionStore interface {
 	// batches, in which limit also bounds, times a constant, the sessions looked
 	// at, and never keeps other calls waiting for more than one batch.
 	Sweep(ctx context.Context, sessions, log time.Time, limit int) (deleted int, err error)
+}
+
+// SessionPage is a piece of all sessions.
+type SessionPage struct {
+	Sessions []MarkedSession
+	Cursor   string // where the next page starts; opaque
+	More     bool   // there is more to read now
+}
+
+// MarkedSession is a session with its user's mark.
+type MarkedSession struct {
+	Session
+	Mark Mark
 }
 
 // RevocationPage is a piece of the revocation log.

@@ -57,7 +57,11 @@ func (s *Service) EndSession(ctx context.Context, who *token.Access, sid string,
 }
 
 // EndSessionOf ends a session for an administrator; as EndSession otherwise.
+// ErrAccessDenied as in UpdateUser.
 func (s *Service) EndSessionOf(ctx context.Context, key SessionKey, by Client) error {
+	if err := s.permit(ctx, key.User, nil); err != nil {
+		return err
+	}
 	return s.endKnown(ctx, key, api.ReasonEndedByAdmin, by)
 }
 
@@ -99,8 +103,12 @@ func (s *Service) EndOthers(ctx context.Context, who *token.Access, by Client) (
 }
 
 // EndUser ends all sessions of a user, and every access token they have. reason
-// is one of package api. It says how many sessions there were.
+// is one of package api. It says how many sessions there were. ErrAccessDenied
+// as in UpdateUser.
 func (s *Service) EndUser(ctx context.Context, user, reason string) (int, error) {
+	if err := s.permit(ctx, user, nil); err != nil {
+		return 0, err
+	}
 	return s.endUser(ctx, user, "", reason)
 }
 
@@ -127,7 +135,7 @@ func (s *Service) endDisabled(ctx context.Context, user string) {
 	}
 	now := s.now()
 	if slices.ContainsFunc(all, func(rec Session) bool { return !mark.Covers(rec.AuthTime) && now.Before(rec.Ends) }) {
-		_, _ = s.EndUser(ctx, user, api.ReasonDisabled)
+		_, _ = s.endUser(ctx, user, "", api.ReasonDisabled)
 	}
 }
 

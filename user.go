@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,8 +18,8 @@ const RoleAdmin = "admin"
 // User is what Pawl needs to know of a person.
 type User struct {
 	ID           string // subject of the tokens; stable, at most 128 bytes, never reused
-	Login        string // what the person types as userId
-	PasswordHash string // PHC string, bcrypt or {bcrypt}; empty: no password sign-in
+	Login        string // what the person types as userId; empty: nobody signs in by it
+	PasswordHash string // of any form that password.Recognised knows; empty: no password sign-in
 	Disabled     bool
 	Roles        []string
 	Claims       map[string]any // added to access tokens; registered names are refused. Numbers come back from a store as float64
@@ -42,14 +43,27 @@ type PasswordSetter interface {
 // UserStore is Pawl's own user table.
 type UserStore interface {
 	Users
+
+	// SetPasswordHash is as PasswordSetter says, and voids the user's reset code.
 	PasswordSetter
 
 	// CreateUser adds a user; ErrConflict if the ID or the login is taken.
 	CreateUser(ctx context.Context, u User) error
 
-	// ListUsers gives up to limit users whose login sorts after the given one,
-	// in the byte order of FoldLogin's form.
-	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+	// CreateUsers adds those whose ID and login are free, in order, in one atomic
+	// step, and says of each whether it was taken.
+	CreateUsers(ctx context.Context, us []User) (taken []bool, err error)
+
+	// UpdateUser makes the change in one atomic step and gives the user before
+	// and after it. ErrNotFound; ErrConflict if the new login is taken, and then
+	// nothing is changed.
+	UpdateUser(ctx context.Context, id string, c UserChange) (before, after User, err error)
+
+	// DeleteUser deletes the user and their reset code; ErrNotFound.
+	DeleteUser(ctx context.Context, id string) error
+
+	// ListUsers gives at most q.Limit users in the byte order of SortKey.
+	ListUsers(ctx context.Context, q UserQuery) ([]User, error)
 
 	// OfferSetup keeps the SHA-256 of a one-time setup code, in place of any
 	// earlier one, unless a user with RoleAdmin exists: then it answers false.
@@ -60,7 +74,71 @@ type UserStore interface {
 	// RoleAdmin exists; ErrConflict, and the code stays good, if the ID or the
 	// login is taken.
 	CreateFirst(ctx context.Context, code [32]byte, u User) error
+
+	// OfferReset keeps the SHA-256 of a one-time code that sets the user's
+	// password, in place of any earlier one of theirs. ErrNotFound for nobody.
+	OfferReset(ctx context.Context, id string, code [32]byte, expires time.Time) error
+
+	// ResetOf gives whose code it is; ErrNotFound if it is unknown or was voided,
+	// or if now is not before its expiry.
+	ResetOf(ctx context.Context, code [32]byte, now time.Time) (Reset, error)
+
+	// ResetPassword replaces the user's hash, whatever it is, and marks the code
+	// as spent, in one atomic step. ErrNotFound if ResetOf would answer so or the
+	// code is spent.
+	ResetPassword(ctx context.Context, code [32]byte, now time.Time, hash string) error
 }
+
+// UserChange is what is to be changed of a user; nil leaves it as it is.
+type UserChange struct {
+	Login    *string
+	Disabled *bool
+	Roles    *[]string
+	Claims   *map[string]any
+}
+
+// Apply gives the user as the change leaves them.
+func (c UserChange) Apply(u User) User {
+	if c.Login != nil {
+		u.Login = *c.Login
+	}
+	if c.Disabled != nil {
+		u.Disabled = *c.Disabled
+	}
+	if c.Roles != nil {
+		u.Roles = *c.Roles
+	}
+	if c.Claims != nil {
+		u.Claims = *c.Claims
+	}
+	return u
+}
+
+// UserQuery says which users are wanted.
+type UserQuery struct {
+	After  string // the SortKey of the last user of the page before; empty: from the start
+	Search string // a part of the folded login, or the whole ID; empty: everybody
+	Limit  int    // most users of the page
+}
+
+// Reset is a one-time code that sets a password.
+type Reset struct {
+	User  User // whose it is
+	Spent bool // it set a password already, and is kept so that a lost answer can be asked for again
+}
+
+// SortKey is the user's place among all: the folded login, or, behind all of
+// those, the ID of whoever has none. No two users have the same.
+func (u User) SortKey() (string, error) {
+	if u.Login == "" {
+		return noLogin + u.ID, nil
+	}
+	return FoldLogin(u.Login)
+}
+
+// noLogin begins the SortKey of users without a login: a character that no login
+// holds and that sorts last.
+const noLogin = "\U0010FFFD"
 
 // maxLogin bounds a login name, in characters.
 const maxLogin = 128

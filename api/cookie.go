@@ -55,19 +55,27 @@ func (c Cookie) Read(r *http.Request) (string, error) {
 // absolute end, though the token itself expires sooner by idleness: case 3
 // needs it then.
 func (c Cookie) Set(w http.ResponseWriter, refreshToken string, ends, now time.Time) {
-	c.write(w, refreshToken, max(1, int(ends.Sub(now)/time.Second)))
+	http.SetCookie(w, c.cookie(refreshToken, secondsUntil(ends, now)))
 }
 
-// Clear deletes the cookie. Only a logout may: see WriteProblem.
-func (c Cookie) Clear(w http.ResponseWriter) { c.write(w, "", -1) }
+// Line is what Set would write, the value of a Set-Cookie header, for a back end
+// that sends it to the browser itself.
+func (c Cookie) Line(refreshToken string, ends, now time.Time) string {
+	return c.cookie(refreshToken, secondsUntil(ends, now)).String()
+}
 
-func (c Cookie) write(w http.ResponseWriter, value string, maxAge int) {
+func secondsUntil(ends, now time.Time) int { return max(1, int(ends.Sub(now)/time.Second)) }
+
+// Clear deletes the cookie. Only a logout may: see WriteProblem.
+func (c Cookie) Clear(w http.ResponseWriter) { http.SetCookie(w, c.cookie("", -1)) }
+
+func (c Cookie) cookie(value string, maxAge int) *http.Cookie {
 	same := http.SameSiteLaxMode
 	if c.Strict {
 		same = http.SameSiteStrictMode
 	}
-	http.SetCookie(w, &http.Cookie{
+	return &http.Cookie{
 		Name: c.Name(), Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: !c.UnsafeHTTP, SameSite: same,
-	})
+	}
 }

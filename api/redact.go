@@ -24,3 +24,15 @@ func (SetupRequest) LogValue() slog.Value { return slog.StringValue("[setup requ
 func (TokenResponse) String() string       { return "[token response]" }
 func (TokenResponse) GoString() string     { return "[token response]" }
 func (TokenResponse) LogValue() slog.Value { return slog.StringValue("[token response]") }
+
+func (ResetRequest) String() string       { return "[reset request]" }
+func (ResetRequest) GoString() string     { return "[reset request]" }
+func (ResetRequest) LogValue() slog.Value { return slog.StringValue("[reset request]") }
+
+func (ResetOffer) String() string       { return "[reset offer]" }
+func (ResetOffer) GoString() string     { return "[reset offer]" }
+func (ResetOffer) LogValue() slog.Value { return slog.StringValue("[reset offer]") }
+
+func (AddedClient) String() string       { return "[added client]" }
+func (AddedClient) GoString() string     { return "[added client]" }
+func (AddedClient) LogValue() slog.Value { return slog.StringValue("[added client]") }

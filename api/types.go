@@ -45,6 +45,7 @@ type TokenResponse struct {
 	ExpiresIn    int64  `json:"expiresIn"` // seconds until the access token expires
 	SessionID    string `json:"sessionId"`
 	RefreshToken string `json:"refreshToken,omitempty"` // only where the client asked for it in the body
+	SetCookie    string `json:"setCookie,omitempty"`    // POST /api/sessions: the Set-Cookie line that a back end sends on to a browser
 }
 
 // SessionInfo is one session in GET /api/sessions. Times are RFC 3339, UTC.

@@ -92,9 +92,30 @@ func decode(b []byte, into any) error {
 		return api.ErrInvalidRequest.With("The body must be a JSON object.")
 	}
 	if err == nil {
-		return nil
+		return noNull(b, into)
 	}
 	return api.ErrInvalidRequest.With("%s", fault(err, into))
+}
+
+// noNull refuses null for members that are pointers: to leave something as it
+// is and to take it away are two things, and null could mean either.
+func noNull(b []byte, into any) error {
+	var values map[string]jsontext.Value
+	t := reflect.TypeOf(into).Elem()
+	for i := range t.NumField() {
+		if t.Field(i).Type.Kind() != reflect.Pointer {
+			continue
+		}
+		if values == nil {
+			if err := json.Unmarshal(b, &values); err != nil {
+				return api.ErrInvalidRequest.With("%s", fault(err, into))
+			}
+		}
+		if name := memberName(t.Field(i)); values[name].Kind() == 'n' {
+			return api.ErrInvalidRequest.With("The member %q is null. Leave it out to change nothing, or send a value.", name)
+		}
+	}
+	return nil
 }
 
 func fault(err error, into any) string {
@@ -142,8 +163,12 @@ func members(into any) string {
 	t := reflect.TypeOf(into).Elem()
 	var names []string
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
+		names = append(names, memberName(t.Field(i)))
 	}
 	return strings.Join(names, ", ")
+}
+
+func memberName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }

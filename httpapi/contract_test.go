@@ -110,10 +110,7 @@ func (c *contract) check(r *http.Request, sent []byte, resp *http.Response, body
 // route finds the operation; nil where there is none. Any method may be asked
 // of verify.
 func (c *contract) route(r *http.Request) *routers.Route {
-	path := r.URL.Path
-	if sid, ok := strings.CutPrefix(path, "/api/sessions/"); ok && sid != "" && !strings.Contains(sid, "/") {
-		path = "/api/sessions/{sid}"
-	}
+	path := c.pattern(r.URL.EscapedPath())
 	item := c.doc.Paths.Value(path)
 	if item == nil {
 		return nil
@@ -127,6 +124,30 @@ func (c *contract) route(r *http.Request) *routers.Route {
 		return nil
 	}
 	return &routers.Route{Spec: c.doc, Path: path, PathItem: item, Method: method, Operation: op}
+}
+
+// pattern is the document's path for a request's, or the request's own.
+func (c *contract) pattern(path string) string {
+	if c.doc.Paths.Value(path) != nil {
+		return path
+	}
+	have := strings.Split(path, "/")
+	for pattern := range c.doc.Paths.Map() {
+		want := strings.Split(pattern, "/")
+		if len(want) == len(have) && fits(want, have) {
+			return pattern
+		}
+	}
+	return path
+}
+
+func fits(pattern, path []string) bool {
+	for i, segment := range pattern {
+		if segment != path[i] && (!strings.HasPrefix(segment, "{") || path[i] == "") {
+			return false
+		}
+	}
+	return true
 }
 
 // problem checks what is true of every refusal, in the document or not.

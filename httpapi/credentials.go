@@ -8,32 +8,57 @@ import (
 	"github.com/pawlauth/pawl/guard"
 )
 
+// source is where a refresh token came from.
+type source int
+
+const (
+	fromCookie source = iota // or from nowhere
+	fromBody
+	fromOldCookie // the old system's
+)
+
 // presented gathers the credentials of a reissue or a logout: the refresh
 // token from the cookie or the body, never both, and the optional access token
-// beside it. inBody says where the refresh token came from.
-func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, inBody bool, err error) {
-	cookie, err := c.o.Cookie.Read(c.r)
-	if err != nil {
-		return p, false, err
+// beside it.
+func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, from source, err error) {
+	if p.RefreshToken, from, err = c.refreshToken(body); err != nil {
+		return p, from, err
 	}
-	if cookie != "" {
-		if body.RefreshToken != "" {
-			return p, false, api.ErrInvalidRequest.With("The refresh token came in the cookie and in the body. Send one of them.")
-		}
+	if from != fromBody && p.RefreshToken != "" {
 		if err := sameOriginProof(c.r); err != nil {
-			return p, false, err
+			return p, from, err
 		}
 	}
 	if p.AccessToken, err = guard.Bearer(c.r); err != nil {
-		return p, false, err
+		return p, from, err
 	}
 	if p.IdempotencyKey, err = single(c.r, "Idempotency-Key"); err != nil {
-		return p, false, err
+		return p, from, err
 	}
-	from := c.client()
-	p.Address, p.Agent = from.Address, from.Agent
-	p.RefreshToken = cookie + body.RefreshToken // one of them is empty
-	return p, body.RefreshToken != "", nil
+	client := c.client()
+	p.Address, p.Agent = client.Address, client.Agent
+	return p, from, nil
+}
+
+// refreshToken finds the refresh token. The old system's cookie is looked at
+// only where there is no other: who has moved in is done with it.
+func (c *call) refreshToken(body api.ReissueBody) (string, source, error) {
+	cookie, err := c.o.Cookie.Read(c.r)
+	switch {
+	case err != nil:
+		return "", fromCookie, err
+	case cookie != "" && body.RefreshToken != "":
+		return "", fromCookie, api.ErrInvalidRequest.With("The refresh token came in the cookie and in the body. Send one of them.")
+	case cookie != "":
+		return cookie, fromCookie, nil
+	case body.RefreshToken != "":
+		return body.RefreshToken, fromBody, nil
+	}
+	old, err := c.o.LegacyCookie.read(c.r)
+	if err != nil || old == "" {
+		return "", fromCookie, err
+	}
+	return old, fromOldCookie, nil
 }
 
 // single gives a header that may come once at most.

@@ -38,7 +38,7 @@ func sameOriginProof(r *http.Request) error {
 
 // What pages of trusted origins may use (Fetch §3.3).
 var (
-	corsMethods = strings.Join([]string{http.MethodGet, http.MethodPost, http.MethodDelete}, ", ")
+	corsMethods = strings.Join([]string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete}, ", ")
 	corsHeaders = "Authorization, Content-Type, Idempotency-Key, Pawl-Request"
 	corsExpose  = "Pawl-Request-Id, Retry-After, WWW-Authenticate"
 )

@@ -22,6 +22,7 @@ func Routes(svc *pawl.Service) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mount()
 	var out []string
 	for pattern, methods := range s.routes {
 		for method := range methods {

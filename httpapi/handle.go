@@ -72,7 +72,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	if rec, ok := w.(*recorder); ok {
 		rec.err = err
 	}
-	if !tokenSent(r) && api.AsError(err).Status == http.StatusUnauthorized {
+	if !tokenSent(r) && api.AsError(err).Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="pawl"`)
 	}
 	api.WriteProblem(w, err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,9 @@ type server struct {
 func start(t *testing.T, opts ...pawltest.Option) *server {
 	t.Helper()
 	s := &server{t: t, store: memory.New()}
-	own := pawltest.WithConfig(func(c *pawl.Config) { c.Sessions, c.Users, c.Keys = s.store, s.store, s.store })
+	own := pawltest.WithConfig(func(c *pawl.Config) {
+		c.Sessions, c.Users, c.Keys, c.Clients, c.Audit = s.store, s.store, s.store, s.store, s.store
+	})
 	s.Server = pawltest.NewServer(t, append([]pawltest.Option{own}, opts...)...)
 	s.http = s.Client()
 	s.http.Jar = nil // tests say which cookies they send
@@ -100,7 +103,9 @@ func (s *server) request(method, path, body string, headers ...string) *http.Req
 func (s *server) answer(resp *http.Response, body []byte) answer {
 	a := answer{t: s.t, status: resp.StatusCode, header: resp.Header, body: string(body)}
 	if bytes.HasPrefix(body, []byte("{")) {
-		_ = json.Unmarshal(body, &a.problem)
+		if resp.StatusCode >= 400 {
+			_ = json.Unmarshal(body, &a.problem)
+		}
 		_ = json.Unmarshal(body, &a.tokens)
 	}
 	for _, c := range resp.Cookies() {
@@ -122,11 +127,11 @@ func (a answer) is(status int, code string) answer {
 	return a
 }
 
-// says checks that the detail holds a text.
-func (a answer) says(part string) answer {
+// says checks that the detail holds one of the texts.
+func (a answer) says(parts ...string) answer {
 	a.t.Helper()
-	if !strings.Contains(a.problem.Detail, part) {
-		a.t.Errorf("the detail %q does not say %q", a.problem.Detail, part)
+	if !slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(a.problem.Detail, part) }) {
+		a.t.Errorf("the detail %q does not say %q", a.problem.Detail, parts)
 	}
 	return a
 }

@@ -18,6 +18,9 @@ import (
 type Options struct {
 	// Cookie is how the refresh cookie is written.
 	Cookie api.Cookie
+	// LegacyCookie is the refresh cookie of the system whose sessions move in
+	// (pawl.Config.Legacy); its zero value is never looked at.
+	LegacyCookie LegacyCookie
 	// TrustedOrigins are the other origins whose pages may use the API with
 	// credentials, each exactly: scheme, host and, where it is not the scheme's
 	// default, port ("https://app.example.com").
@@ -28,6 +31,12 @@ type Options struct {
 	// HSTS is the max-age of Strict-Transport-Security, sent on answers that
 	// travel by TLS; 0: not sent.
 	HSTS time.Duration
+	// ResetURL is the page on which people set a password with a one-time code,
+	// which is put behind it as "#code=…"; empty: reset links are not made.
+	ResetURL string
+	// AdminElsewhere leaves /admin/api out of what New makes: NewAdmin serves it,
+	// on a listener of its own.
+	AdminElsewhere bool
 	// Version is shown by /healthz; empty: not shown.
 	Version string
 	// OnRequest is told of each request when it is over: the pattern of its route
@@ -56,6 +65,7 @@ func New(svc *pawl.Service, o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mount()
 	return s.handler(), nil
 }
 
@@ -83,7 +93,7 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 		}
 		s.origins[origin] = true
 	}
-	s.mount()
+	s.o.LegacyCookie = o.LegacyCookie.withoutOwn(o.Cookie)
 	return s, nil
 }
 
@@ -93,12 +103,17 @@ func (s *server) mount() {
 	s.mountReissue()
 	s.mountLogout()
 	s.mountSessions()
+	s.mountStart()
 	s.mountPassword()
+	s.mountReset()
 	s.mountSetup()
 	s.mountVerify()
 	s.mountKeys()
 	s.mountHealth()
 	s.mountOpenAPI()
+	if !s.o.AdminElsewhere {
+		s.mountAdmin()
+	}
 }
 
 // handler puts around the routes what concerns every request, outermost last.

@@ -25,6 +25,9 @@ func login(c *call, in api.LoginRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.Delivery != api.DeliveryBody {
+		_ = c.dropOld() // best effort, as for the session that was replaced
+	}
 	return c.tokens(t, in.Delivery == api.DeliveryBody), nil
 }
 

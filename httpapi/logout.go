@@ -13,15 +13,19 @@ func (s *server) mountLogout() {
 // logout clears the cookie, and only once the session has ended: if the store
 // failed, the person must be able to try again.
 func logout(c *call, in api.ReissueBody) (any, error) {
-	p, inBody, err := c.presented(in)
+	p, from, err := c.presented(in)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.svc.Logout(c.r.Context(), p); err != nil {
 		return nil, err
 	}
-	if !inBody {
-		c.o.Cookie.Clear(c.w)
+	if from == fromBody {
+		return nil, nil
 	}
+	if err := c.dropOld(); err != nil {
+		return nil, err
+	}
+	c.o.Cookie.Clear(c.w)
 	return nil, nil
 }

@@ -13,7 +13,7 @@ func (s *server) mountReissue() {
 // reissue never touches the cookie when it refuses: a parallel request may just
 // have set a newer one.
 func reissue(c *call, in api.ReissueBody) (any, error) {
-	p, inBody, err := c.presented(in)
+	p, from, err := c.presented(in)
 	if err != nil {
 		return nil, err
 	}
@@ -21,5 +21,8 @@ func reissue(c *call, in api.ReissueBody) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.tokens(t, inBody), nil
+	if from == fromOldCookie {
+		c.o.LegacyCookie.clear(c.w, !c.o.Cookie.UnsafeHTTP)
+	}
+	return c.tokens(t, from == fromBody), nil
 }

@@ -32,8 +32,9 @@ func (rs routes) handler() http.Handler {
 		mux.Handle(pattern, byMethod(methods))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// ServeMux would redirect to the clean path; nothing here has two names.
-		if path.Clean(r.URL.Path) != r.URL.Path {
+		// ServeMux would redirect to the clean path; nothing here has two names. A
+		// percent-encoded slash or dot is part of a name, such as a subject's.
+		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped {
 			notFound(w, r)
 			return
 		}

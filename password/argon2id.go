@@ -20,7 +20,7 @@ const (
 	tagBytes, minTag, maxTag    = 32, 16, 64
 )
 
-// maxPHC is longer than any PHC string within the bounds.
+// maxPHC is longer than any stored hash within the bounds, in any form.
 const maxPHC = 256
 
 // argon2idHash is a PHC string: $argon2id$v=19$m=19456,t=2,p=1$salt$tag
@@ -60,7 +60,7 @@ func (h argon2idHash) current(p Params) bool {
 	return h.params == p && len(h.salt) >= saltBytes && len(h.tag) == tagBytes
 }
 
-// String returns the PHC string. parseArgon2id accepts no other spelling.
+// String returns the PHC string. parseArgon2 accepts no other spelling.
 func (h argon2idHash) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
 		h.params.Memory, h.params.Time, h.params.Threads, b64.EncodeToString(h.salt), b64.EncodeToString(h.tag))
@@ -69,30 +69,39 @@ func (h argon2idHash) String() string {
 // b64 is unpadded and strict: one string of bytes has one spelling.
 var b64 = base64.RawStdEncoding.Strict()
 
-func parseArgon2id(s string) (stored, error) {
-	if len(s) > maxPHC {
-		return nil, fmt.Errorf("longer than %d bytes", maxPHC)
+// parseArgon2 reads the PHC string of any kind of Argon2 that can be checked.
+func parseArgon2(s string) (stored, error) {
+	kind, _, _ := strings.Cut(strings.TrimPrefix(s, "$"), "$")
+	h, err := readArgon2(s)
+	switch {
+	case kind == "argon2d":
+		return nil, errors.New("Argon2d cannot be checked; " + resetInstead)
+	case kind != schemeArgon2id && kind != schemeArgon2i:
+		return nil, errors.New("neither Argon2id nor Argon2i")
+	case err != nil:
+		return nil, err
+	case kind == schemeArgon2i:
+		return argon2iHash{h}, nil
 	}
+	return h, nil
+}
+
+func readArgon2(s string) (h argon2idHash, err error) {
 	f := strings.Split(s, "$")
 	if len(f) != 6 {
-		return nil, errors.New("not of the form $argon2id$v=19$m=…,t=…,p=…$salt$hash")
+		return h, errors.New("not of the form $argon2id$v=19$m=…,t=…,p=…$salt$hash")
 	}
 	if f[2] != "v="+strconv.Itoa(argon2.Version) {
-		return nil, errors.New("version is not 19")
+		return h, errors.New("version is not 19")
 	}
-	params, err := parseParams(f[3])
-	if err != nil {
-		return nil, err
+	if h.params, err = parseParams(f[3]); err != nil {
+		return h, err
 	}
-	salt, err := decode("salt", f[4], minSalt, maxSalt)
-	if err != nil {
-		return nil, err
+	if h.salt, err = decode("salt", f[4], minSalt, maxSalt); err != nil {
+		return h, err
 	}
-	tag, err := decode("hash", f[5], minTag, maxTag)
-	if err != nil {
-		return nil, err
-	}
-	return argon2idHash{params: params, salt: salt, tag: tag}, nil
+	h.tag, err = decode("hash", f[5], minTag, maxTag)
+	return h, err
 }
 
 // parseParams reads "m=…,t=…,p=…", in this order and with nothing else.

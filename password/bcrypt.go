@@ -1,6 +1,8 @@
 package password
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,9 +20,6 @@ const bcryptKey = 72
 // bcryptLen is the length of $2b$10$, 22 characters of salt and 31 of hash.
 const bcryptLen = 60
 
-// springPrefix marks bcrypt in Spring Security's DelegatingPasswordEncoder.
-const springPrefix = "{bcrypt}"
-
 const bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 // bcryptHash is an imported hash. The letters a, b and y name the same
@@ -32,22 +31,15 @@ type bcryptHash struct {
 
 var _ stored = bcryptHash{}
 
-func parseSpringBcrypt(s string) (stored, error) {
-	return parseBcrypt(strings.TrimPrefix(s, springPrefix))
-}
-
-func parseBcrypt(s string) (stored, error) {
-	if len(s) != bcryptLen || s[6] != '$' {
-		return nil, errors.New("not of the form $2b$10$ and 53 characters")
+func readBcrypt(s string) (h bcryptHash, err error) {
+	if len(s) != bcryptLen || s[0] != '$' || s[3] != '$' || s[6] != '$' {
+		return h, errors.New("not of the form $2b$10$ and 53 characters")
 	}
 	if strings.ContainsFunc(s[7:], notBcryptBase64) {
-		return nil, errors.New("salt or hash is not in bcrypt's base64")
+		return h, errors.New("salt or hash is not in bcrypt's base64")
 	}
 	rounds, err := bcryptRounds(s[4:6])
-	if err != nil {
-		return nil, err
-	}
-	return bcryptHash{phc: s, rounds: rounds}, nil
+	return bcryptHash{phc: s, rounds: rounds}, err
 }
 
 func bcryptRounds(s string) (uint32, error) {
@@ -59,6 +51,33 @@ func bcryptRounds(s string) (uint32, error) {
 		return 0, fmt.Errorf("cost %d is not within %d and %d", n, minBcryptCost, maxBcryptCost)
 	}
 	return n, nil
+}
+
+// bcryptSHA256Hash is Django's BCryptSHA256PasswordHasher: bcrypt of the
+// password's SHA-256 in hexadecimal, so that none is too long.
+type bcryptSHA256Hash struct{ bcryptHash }
+
+var _ stored = bcryptSHA256Hash{}
+
+func parseBcryptSHA256(s string) (stored, error) {
+	h, err := readBcrypt(s)
+	if err != nil {
+		return nil, err
+	}
+	return bcryptSHA256Hash{h}, nil
+}
+
+func (h bcryptSHA256Hash) matches(pw string) bool {
+	sum := sha256.Sum256([]byte(pw))
+	return h.bcryptHash.matches(hex.EncodeToString(sum[:]))
+}
+
+func parseBcrypt(s string) (stored, error) {
+	h, err := readBcrypt(s)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // matches compares the first 72 bytes only, because the systems these hashes

@@ -1,9 +1,9 @@
 // Package password hashes, checks and judges passwords.
 //
 // New hashes are Argon2id in PHC strings. Hashes brought from other systems
-// (bcrypt, also with Spring's "{bcrypt}" prefix, and Argon2id with other
-// parameters) are checked as they are and replaced by [Hasher.Verify] the next
-// time their owner signs in. Whether a new password is good enough is the
+// (bcrypt, scrypt, PBKDF2 and Argon2, as PHC strings and as Spring Security,
+// Django, passlib and, by [FromKeycloak], Keycloak write them) are checked as
+// they are and replaced by [Hasher.Verify] the next time their owner signs in. Whether a new password is good enough is the
 // business of [Policy]: length and block-lists, no rules of composition and no
 // expiry (NIST SP 800-63B-4, 3.1.1.2).
 //

@@ -36,13 +36,44 @@ type scheme struct {
 
 const (
 	schemeArgon2id = "argon2id"
+	schemeArgon2i  = "argon2i"
 	schemeBcrypt   = "bcrypt"
+	schemeScrypt   = "scrypt"
+	schemePBKDF2   = "pbkdf2"
 )
 
 var schemes = []scheme{
-	{schemeArgon2id, []string{"$argon2id$"}, parseArgon2id},
+	{"Argon2", []string{"$argon2"}, parseArgon2},
+	{"Django's Argon2", []string{"argon2$"}, after("argon2", parseArgon2)},
+	{"Spring's Argon2", []string{"{argon2}", "{argon2@SpringSecurity_v5_8}"}, afterBrace(parseArgon2)},
+
 	{schemeBcrypt, []string{"$2a$", "$2b$", "$2y$"}, parseBcrypt},
-	{"Spring's " + schemeBcrypt, []string{"{bcrypt}$2a$", "{bcrypt}$2b$", "{bcrypt}$2y$"}, parseSpringBcrypt},
+	{"Spring's " + schemeBcrypt, []string{"{bcrypt}$2a$", "{bcrypt}$2b$", "{bcrypt}$2y$"}, afterBrace(parseBcrypt)},
+	{"Django's " + schemeBcrypt, []string{"bcrypt$$2a$", "bcrypt$$2b$", "bcrypt$$2y$"}, after("bcrypt$", parseBcrypt)},
+	{"Django's bcrypt_sha256", []string{"bcrypt_sha256$$2a$", "bcrypt_sha256$$2b$", "bcrypt_sha256$$2y$"}, after("bcrypt_sha256$", parseBcryptSHA256)},
+
+	{schemeScrypt, []string{"$scrypt$"}, parseScrypt},
+	{"Django's " + schemeScrypt, []string{"scrypt$"}, parseDjangoScrypt},
+	{"Spring's " + schemeScrypt, []string{"{scrypt}", "{scrypt@SpringSecurity_v5_8}"}, afterBrace(parseSpringScrypt)},
+
+	{"PBKDF2", []string{"$pbkdf2$", "$pbkdf2-sha1$", "$pbkdf2-sha256$", "$pbkdf2-sha512$"}, parsePBKDF2},
+	{"Django's PBKDF2", []string{"pbkdf2_sha256$", "pbkdf2_sha1$"}, parseDjangoPBKDF2},
+	{"Spring's PBKDF2", []string{"{pbkdf2}"}, after("{pbkdf2}", parseSpringPBKDF2)},
+	{"Spring's PBKDF2", []string{"{pbkdf2@SpringSecurity_v5_8}"}, after("{pbkdf2@SpringSecurity_v5_8}", parseSpringPBKDF2v58)},
+}
+
+// after removes what another system writes before a form that is known.
+func after(prefix string, parse func(string) (stored, error)) func(string) (stored, error) {
+	return func(s string) (stored, error) { return parse(strings.TrimPrefix(s, prefix)) }
+}
+
+// afterBrace removes the name of the encoder in Spring Security's
+// DelegatingPasswordEncoder, as in "{bcrypt}$2a$…".
+func afterBrace(parse func(string) (stored, error)) func(string) (stored, error) {
+	return func(s string) (stored, error) {
+		_, rest, _ := strings.Cut(s, "}")
+		return parse(rest)
+	}
 }
 
 // Recognised returns nil when [Hasher.Verify] can check phc, and otherwise an
@@ -55,6 +86,9 @@ func Recognised(phc string) error {
 }
 
 func parse(phc string) (stored, error) {
+	if len(phc) > maxPHC {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrUnsupported, maxPHC)
+	}
 	for _, s := range schemes {
 		if !s.claims(phc) {
 			continue
@@ -65,7 +99,7 @@ func parse(phc string) (stored, error) {
 		}
 		return hash, nil
 	}
-	return nil, fmt.Errorf("%w: unknown form", ErrUnsupported)
+	return nil, fmt.Errorf("%w: %s", ErrUnsupported, whyRefused(phc))
 }
 
 func (s scheme) claims(phc string) bool {

@@ -70,6 +70,20 @@ func (s faultySessions) List(ctx context.Context, user string) ([]pawl.Session, 
 	return s.SessionStore.List(ctx, user)
 }
 
+func (s faultySessions) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	if err := s.f.err(); err != nil {
+		return pawl.SessionPage{}, err
+	}
+	return s.SessionStore.Scan(ctx, after, limit)
+}
+
+func (s faultySessions) CountLive(ctx context.Context, now time.Time) (int, error) {
+	if err := s.f.err(); err != nil {
+		return 0, err
+	}
+	return s.SessionStore.CountLive(ctx, now)
+}
+
 func (s faultySessions) Revocations(ctx context.Context, after string, limit int) (pawl.RevocationPage, error) {
 	if err := s.f.err(); err != nil {
 		return pawl.RevocationPage{}, err
@@ -96,16 +110,9 @@ func (s faultyKeys) Keys(ctx context.Context) ([]pawl.KeyRecord, error) {
 	return s.KeyStore.Keys(ctx)
 }
 
-func (s faultyKeys) AddKey(ctx context.Context, k pawl.KeyRecord, latest string) error {
+func (s faultyKeys) ReplaceKeys(ctx context.Context, from, to []pawl.KeyRecord) error {
 	if err := s.f.err(); err != nil {
 		return err
 	}
-	return s.KeyStore.AddKey(ctx, k, latest)
-}
-
-func (s faultyKeys) RemoveKey(ctx context.Context, id string) error {
-	if err := s.f.err(); err != nil {
-		return err
-	}
-	return s.KeyStore.RemoveKey(ctx, id)
+	return s.KeyStore.ReplaceKeys(ctx, from, to)
 }

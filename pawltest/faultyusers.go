@@ -2,6 +2,7 @@ package pawltest
 
 import (
 	"context"
+	"time"
 
 	"github.com/pawlauth/pawl"
 )
@@ -68,11 +69,53 @@ func (s faultyUserStore) CreateUser(ctx context.Context, u pawl.User) error {
 	return s.store.CreateUser(ctx, u)
 }
 
-func (s faultyUserStore) ListUsers(ctx context.Context, after string, limit int) ([]pawl.User, error) {
+func (s faultyUserStore) CreateUsers(ctx context.Context, us []pawl.User) ([]bool, error) {
 	if err := s.faultyUsers.f.err(); err != nil {
 		return nil, err
 	}
-	return s.store.ListUsers(ctx, after, limit)
+	return s.store.CreateUsers(ctx, us)
+}
+
+func (s faultyUserStore) UpdateUser(ctx context.Context, id string, c pawl.UserChange) (before, after pawl.User, err error) {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return before, after, err
+	}
+	return s.store.UpdateUser(ctx, id, c)
+}
+
+func (s faultyUserStore) DeleteUser(ctx context.Context, id string) error {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return err
+	}
+	return s.store.DeleteUser(ctx, id)
+}
+
+func (s faultyUserStore) ListUsers(ctx context.Context, q pawl.UserQuery) ([]pawl.User, error) {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return nil, err
+	}
+	return s.store.ListUsers(ctx, q)
+}
+
+func (s faultyUserStore) OfferReset(ctx context.Context, id string, code [32]byte, expires time.Time) error {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return err
+	}
+	return s.store.OfferReset(ctx, id, code, expires)
+}
+
+func (s faultyUserStore) ResetOf(ctx context.Context, code [32]byte, now time.Time) (pawl.Reset, error) {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return pawl.Reset{}, err
+	}
+	return s.store.ResetOf(ctx, code, now)
+}
+
+func (s faultyUserStore) ResetPassword(ctx context.Context, code [32]byte, now time.Time, hash string) error {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return err
+	}
+	return s.store.ResetPassword(ctx, code, now, hash)
 }
 
 func (s faultyUserStore) OfferSetup(ctx context.Context, code [32]byte) (bool, error) {

@@ -95,7 +95,7 @@ func (s *Server) defaults() setup {
 	return setup{
 		config: pawl.Config{
 			Issuer: s.URL, Audience: []string{Audience},
-			Sessions: store, Users: store, Keys: store, MasterKey: pawl.NewMasterKey(),
+			Sessions: store, Users: store, Keys: store, Clients: store, MasterKey: pawl.NewMasterKey(),
 			Hasher: hasher(), UserCache: -1, Now: s.Clock.Now, Log: quiet,
 		},
 		api: httpapi.Options{Log: quiet},

@@ -87,6 +87,27 @@ func (a *Access) marshalExtra(w *writer) ([]byte, error) {
 	return payload, nil
 }
 
+// maxUserClaims bounds what a user adds to the access token, in bytes of JSON,
+// so that it always stays within 8 KiB.
+const maxUserClaims = 4 << 10
+
+// CheckUserClaims reports why roles or extra claims cannot be in an access
+// token: an empty role, a registered name, a value that is not JSON, more than
+// 4 KiB in all.
+func CheckUserClaims(roles []string, extra map[string]any) error {
+	if slices.Contains(roles, "") {
+		return errors.New("a role is empty")
+	}
+	w := writer{b: make([]byte, 0, 512)}
+	w.texts("roles", roles)
+	a := Access{Extra: extra}
+	payload, err := a.marshalExtra(&w)
+	if err == nil && len(payload) > maxUserClaims {
+		err = fmt.Errorf("they take %d bytes, at most %d fit", len(payload), maxUserClaims)
+	}
+	return err
+}
+
 // complete reports what a lacks.
 func (a *Access) complete() error {
 	for _, c := range []struct{ name, value string }{

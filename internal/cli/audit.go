@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,6 +49,8 @@ type auditRow struct {
 	Agent   string    `json:"agent"`
 	Key     string    `json:"key"`
 	By      string    `json:"by"`
+	Why     string    `json:"why"`
+	Object  string    `json:"object"`
 }
 
 func (c *auditListCmd) Run(a *app) error {
@@ -107,7 +110,7 @@ func eachAuditPage(ctx context.Context, s store, q pawl.AuditQuery, show func([]
 			}
 			rows = append(rows, auditRow{
 				e.ID, e.At, e.Kind, login, e.User, e.Session, e.Reason, e.Row,
-				e.Client.Address, e.Client.Agent, e.Key, e.By,
+				e.Client.Address, e.Client.Agent, e.Key, e.By, e.Why, e.Object,
 			})
 		}
 		if err := show(rows); err != nil || !page.More {
@@ -136,7 +139,7 @@ func loginOf(ctx context.Context, s pawl.Users, known map[string]string, e pawl.
 }
 
 func printAuditTable(w io.Writer, each func(func([]auditRow) error) error) error {
-	head := []string{"TIME", "WHAT", "LOGIN", "SESSION", "WHY", "ADDRESS", "AGENT", "KEY", "BY"}
+	head := []string{"TIME", "WHAT", "LOGIN", "SESSION", "REASON", "ADDRESS", "AGENT", "OBJECT", "BY", "WHY"}
 	return each(func(page []auditRow) error {
 		var rows [][]string
 		for _, r := range page {
@@ -144,7 +147,7 @@ func printAuditTable(w io.Writer, each func(func([]auditRow) error) error) error
 			if who == "" {
 				who = r.Subject
 			}
-			rows = append(rows, []string{moment(r.At), r.Kind, who, r.Session, r.Reason, r.Address, r.Agent, r.Key, r.By})
+			rows = append(rows, []string{moment(r.At), r.Kind, who, r.Session, r.Reason, r.Address, r.Agent, cmp.Or(r.Key, r.Object), r.By, r.Why})
 		}
 		return table(w, head, rows)
 	})
@@ -182,6 +185,9 @@ func (a *app) note(ctx context.Context, s pawl.AuditStore, events ...pawl.Event)
 	by := shellUser()
 	for i := range events {
 		events[i].At, events[i].By = a.now(), by
+		if events[i].Why == "" {
+			events[i].Why = a.why
+		}
 	}
 	if err := s.Append(ctx, events...); err != nil {
 		fmt.Fprintf(a.stderr, "pawl: it was done, but not written into the audit log: %v\n", err)

@@ -31,22 +31,30 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 const description = `Pawl signs people in and issues their session tokens: short-lived access tokens that your services check by themselves, and refresh tokens that are good once.
 
-To look at it: "pawl serve --demo". To run it: "pawl serve".`
+To look at it: "pawl demo", and "pawl serve --demo" to play yourself. To run it: "pawl serve".`
 
 // grammar is what can be typed.
 type grammar struct {
 	Config string `short:"c" placeholder:"FILE" help:"Read the configuration from this YAML file. PAWL_CONFIG names one, too. Environment variables and flags win over it."`
 
 	Serve   serveCmd `cmd:"" help:"Run the server."`
-	User    userCmd  `cmd:"" help:"Add people, list them, set their passwords."`
+	User    userCmd  `cmd:"" help:"Add people, change, list and delete them."`
 	Session struct {
 		List sessionListCmd `cmd:"" help:"List who is signed in, and where."`
 		End  sessionEndCmd  `cmd:"" help:"Sign people out."`
 	} `cmd:"" help:"List and end sessions."`
+	Client struct {
+		Add    clientAddCmd    `cmd:"" help:"Register a program and print its secret."`
+		List   clientListCmd   `cmd:"" help:"List the registered programs."`
+		Remove clientRemoveCmd `cmd:"" help:"Remove a program; its secret is refused from then on."`
+	} `cmd:"" help:"Register programs that may call the API on their own account."`
 	Audit struct {
 		List auditListCmd `cmd:"" help:"List what happened: sign-ins, failures, ends, changes."`
 	} `cmd:"" help:"Read the audit log."`
-	Token struct {
+	Key     keyCmd     `cmd:"" help:"List the signing keys, rotate them, remove stolen ones."`
+	Backup  backupCmd  `cmd:"" help:"Copy the database into a file, beside a running server."`
+	Restore restoreCmd `cmd:"" help:"Put a backup back, which signs everybody out."`
+	Token   struct {
 		Inspect inspectCmd `cmd:"" help:"Show what is in a token."`
 	} `cmd:"" help:"Look at tokens."`
 	Conf struct {
@@ -54,6 +62,9 @@ type grammar struct {
 		Print     configPrintCmd     `cmd:"" help:"Print the configuration in force and where each value came from."`
 		Reference configReferenceCmd `cmd:"" help:"Print what can be configured, as a Markdown page."`
 	} `cmd:"" name:"config" help:"Check, print and explain the configuration."`
+	Bench   benchCmd   `cmd:"" help:"Measure a server under load, every answer checked."`
+	Demo    tourCmd    `cmd:"" help:"Take a tour of two minutes: every request and answer is real."`
+	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -62,9 +73,15 @@ func newGrammar() *grammar {
 	g.Serve.Plugins = newSettings(allKeys, false)
 	g.Conf.Check.Plugins = newSettings(allKeys, true)
 	g.Conf.Print.Plugins = newSettings(allKeys, true)
-	for _, p := range []*kong.Plugins{&g.User.Add.Plugins, &g.User.List.Plugins, &g.User.Passwd.Plugins, &g.Session.List.Plugins, &g.Session.End.Plugins, &g.Audit.List.Plugins} {
+	g.Health.Plugins = newSettings(allKeys, true)
+	for _, p := range []*kong.Plugins{&g.User.Add.Plugins, &g.User.Import.Plugins, &g.User.List.Plugins, &g.User.Passwd.Plugins, &g.User.Set.Plugins, &g.User.Disable.Plugins, &g.User.Enable.Plugins, &g.User.Delete.Plugins, &g.User.Reset.Plugins,
+		&g.Client.Add.Plugins, &g.Client.List.Plugins, &g.Client.Remove.Plugins, &g.Session.List.Plugins, &g.Session.End.Plugins, &g.Audit.List.Plugins} {
 		*p = newSettings(storeKeys, false)
 	}
+	for _, p := range []*kong.Plugins{&g.Key.List.Plugins, &g.Key.Rotate.Plugins, &g.Key.Remove.Plugins, &g.Key.Reseal.Plugins} {
+		*p = newSettings(keyKeys, false)
+	}
+	g.Backup.Plugins, g.Restore.Plugins = newSettings(storeKeys, false), newSettings(restoreKeys, false)
 	return g
 }
 
@@ -75,6 +92,12 @@ type app struct {
 	environ        []string
 	file           string           // --config
 	now            func() time.Time // the one clock of the commands
+	why            string           // --why
+}
+
+// whyFlag is part of commands that end, change or remove something.
+type whyFlag struct {
+	Why string `placeholder:"TEXT" help:"Why; it stands in the audit log."`
 }
 
 // load reads the configuration for a command with these flags.
@@ -103,12 +126,13 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	g := newGrammar()
 	parser, err := kong.New(g, kong.Name("pawl"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 80}),
+		kong.WithHyphenPrefixedParameters(true), // every sixty-fourth session id begins with one
 		kong.Exit(func(code int) { panic(exited(code)) }))
 	if err != nil {
 		panic(err) // the grammar itself is wrong
 	}
 	parser.Model.HelpFlag.Help = "Show this help."
-	ctx, err := parser.Parse(args)
+	ctx, err := parser.Parse(keyIDsLast(args))
 	if err != nil {
 		return complain(stderr, usageError{err}, helpFor(err))
 	}

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -131,6 +132,26 @@ func (s *server) codeOfSecondFailure() int {
 	return s.call("POST", "/api/login", wrong).Code
 }
 
+// resetLink is the link that a registered client is given, without its code.
+func (s *server) resetLink() string {
+	s.t.Helper()
+	s.signIn()
+	u, err := s.Config.Users.ByLogin(context.Background(), "ada")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, secret, err := s.Service.AddClient(context.Background(), "mailer", []string{pawl.ScopeUsers})
+	if err != nil && api.AsError(err).Code != api.CodeConflict {
+		s.t.Fatal(err)
+	}
+	w := s.call("POST", "/admin/api/users/"+u.ID+"/reset", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("mailer:"+secret)))
+	var offer api.ResetOffer
+	if err := json.Unmarshal(w.Body.Bytes(), &offer); err != nil || w.Code != http.StatusCreated {
+		s.t.Fatalf("%v: %d", err, w.Code)
+	}
+	return strings.TrimSuffix(offer.Link, offer.Code)
+}
+
 func (s *server) storedHash() string {
 	s.signIn()
 	u, err := s.Config.Users.ByLogin(context.Background(), "ada")
@@ -173,6 +194,9 @@ func TestKeysTakeEffectOnTheServer(t *testing.T) {
 		{"sign_in_failures_per_address=1", func(s *server) any { return s.codeOfSecondFailure() }, http.StatusTooManyRequests},
 		{"sign_in_failures_per_account=0", func(s *server) any { return s.Config.SignInLimits.PerAccount }, -1},
 		{"sign_in_failures_period=1h", func(s *server) any { return s.Config.SignInLimits.Period }, time.Hour},
+		{"password_reset_ttl=10m", func(s *server) any { return s.Config.ResetTTL }, 10 * time.Minute},
+		{"password_reset_url=https://app.example.com/new", func(s *server) any { return s.resetLink() }, "https://app.example.com/new#code="},
+		{"admin_listen=127.0.0.1:8081", func(s *server) any { return s.call("GET", "/admin/api/users", "").Code }, http.StatusNotFound},
 		{"audit_retention=1h", func(s *server) any { return s.Config.AuditRetention }, time.Hour},
 		{"cookie_same_site=strict", func(s *server) any { _, c := s.signIn(); return c.SameSite }, http.SameSiteStrictMode},
 		{"unsafe_http_cookies=true", func(s *server) any { _, c := s.signIn(); return c.Name }, api.InsecureCookieName},

@@ -51,11 +51,12 @@ func NewTLS(cfg *config.Config, log *slog.Logger, now func() time.Time) (*tls.Co
 // NewLog gives the log that cfg asks for.
 func NewLog(cfg *config.Config, w io.Writer) *slog.Logger { return (&app{stderr: w}).newLog(cfg) }
 
-// LogEvents, Printable, EscapeJSON and the demo's person, for their tests.
+// LogEvents, WarnOfLegacy, Printable, EscapeJSON and the demo's person, for their tests.
 var (
-	LogEvents  = logEvents
-	Printable  = printable
-	EscapeJSON = escapeJSON
+	LogEvents    = logEvents
+	WarnOfLegacy = warnOfLegacy
+	Printable    = printable
+	EscapeJSON   = escapeJSON
 )
 
 const DemoLogin, DemoPassword = demoLogin, demoPassword

@@ -197,6 +197,12 @@ type process struct {
 // start runs pawl and waits until it is ready.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, args...)
+}
+
+// startWith is start with more variables of the environment.
+func startWith(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +210,7 @@ func start(t *testing.T, args ...string) *process {
 	p := &process{Cmd: exec.Command(exe), stderr: new(bytes.Buffer), lines: make(chan string, 1000)}
 	p.Args = append([]string{"pawl"}, args...)
 	p.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(), quickExit}
+	p.Env = append(p.Env, env...)
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,10 @@ func firstMasterKey(ctx context.Context, cfg *config.Config, s pawl.KeyStore) (p
 		return pawl.MasterKey{}, err
 	}
 	if len(keys) > 0 {
+		// Another process may have made it since, and then its keys.
+		if key, found, err := readMasterKey(cfg); found || err != nil {
+			return key, err
+		}
 		return pawl.MasterKey{}, fmt.Errorf("the master key is missing: %s does not exist, but the database %s holds keys that it sealed. "+
 			"Put the file back from your copy (mode 0600), or set PAWL_MASTER_KEY or master_key_file. Without it these keys cannot be opened", cfg.MasterKeyFile, cfg.DatabasePath())
 	}

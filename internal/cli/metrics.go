@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,17 +72,17 @@ func (m *monitor) start(state telemetry.State) (stop func(), err error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
+	var running sync.WaitGroup
 	srv := httpapi.Server(telemetry.Handler(m.registry, m.log), httpapi.ServerOptions{Log: m.log})
 	m.log.Info("metrics", "listen", m.listener.Addr().String())
-	go func() {
-		defer close(done)
+	running.Go(func() { m.CountLive(ctx, state.Service) })
+	running.Go(func() {
 		err := httpapi.Serve(ctx, srv, m.listener, time.Second)
 		if err != nil && ctx.Err() == nil { // people can still sign in
 			m.log.Error("the metrics are not served any more", "error", err)
 		}
-	}()
-	return func() { cancel(); <-done }, nil
+	})
+	return func() { cancel(); running.Wait() }, nil
 }
 
 // close closes the port where start was not called.

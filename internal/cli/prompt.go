@@ -16,7 +16,7 @@ import (
 // the shell keeps them.
 type passwordFlags struct {
 	PasswordStdin bool   `xor:"password" help:"Read the password from standard input: one line, without a prompt."`
-	Hash          string `xor:"password" placeholder:"HASH" help:"Take over a stored hash instead of a password: an Argon2id PHC string, bcrypt, or Spring's {bcrypt}. Put it in single quotes. It is brought up to date at the next sign-in."`
+	Hash          string `xor:"password" placeholder:"HASH" help:"Take over a stored hash instead of a password: Argon2, bcrypt, scrypt or PBKDF2, as PHC strings or as Spring Security, Django or passlib write them. Put it in single quotes. It is brought up to date at the next sign-in."`
 }
 
 // ask gives the new password, from standard input or the terminal.

@@ -32,7 +32,8 @@ const hsts = 365 * 24 * time.Hour
 const gcPercent = 200
 
 type serveCmd struct {
-	Demo bool `help:"Run a throw-away server to play with: data that is deleted at exit, a user, short lifetimes, and commands to paste. It reads neither file nor environment."`
+	Demo        bool `help:"Run a throw-away server to play with: data that is deleted at exit, a user, short lifetimes, and commands to paste. It reads neither file nor environment."`
+	NewDatabase bool `name:"new-database" help:"Begin anew where a database was: without this, Pawl refuses to make a new one beside a master key that it made before."`
 	kong.Plugins
 }
 
@@ -60,6 +61,11 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if !c.NewDatabase {
+		if err := refuseLost(cfg); err != nil {
+			return err
+		}
+	}
 	return a.serve(cfg, func(ctx context.Context, svc *pawl.Service) error {
 		return a.offerSetup(ctx, svc)
 	})
@@ -79,17 +85,17 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 		return err
 	}
 	// The port comes first: a second server must not touch the first one's data.
-	l, err := listen(cfg.Listen, "--listen")
+	open, err := listenAll(cfg)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer open.close()
 	mon, err := openMonitor(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer mon.close()
-	cfg = cfg.IssuerAt(l.Addr())
+	cfg = cfg.IssuerAt(open.public.Addr())
 	svc, closeAll, err := openService(ctx, cfg, log, mon)
 	if err != nil && ctx.Err() != nil {
 		return errors.New("stopped by a signal before it was ready")
@@ -97,14 +103,15 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 	if err != nil {
 		return err
 	}
-	srv, err := newServer(svc, cfg, log, mon)
+	all, err := open.ports(svc, cfg, log, mon, tlsConfig)
 	if err != nil {
 		return errors.Join(err, closeAll())
 	}
-	srv.TLSConfig = tlsConfig
 	if err = greet(context.WithoutCancel(ctx), svc); err == nil {
-		log.Info("ready", "listen", l.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
-		err = httpapi.Serve(ctx, srv, l, cfg.ShutdownTimeout)
+		log.Info("ready", "listen", open.public.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
+		notify(stateReady)
+		defer context.AfterFunc(ctx, func() { notify(stateStopping) })()
+		err = serveAll(ctx, all, cfg.ShutdownTimeout)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("stopped, but requests were still under way after shutdown_timeout (%v) and were cut off", cfg.ShutdownTimeout)
@@ -156,6 +163,7 @@ func listen(address, flag string) (net.Listener, error) {
 // openService opens what the configuration names, and begins to serve metrics
 // of it. closeAll closes them, the service, then its store.
 func openService(ctx context.Context, cfg *config.Config, log *slog.Logger, mon *monitor) (svc *pawl.Service, closeAll func() error, err error) {
+	warnOfLegacy(cfg, log, time.Now())
 	s, key, err := openForServer(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
@@ -186,14 +194,16 @@ func newService(ctx context.Context, cfg *config.Config, s store, key pawl.Maste
 // serviceConfig is where the configuration's keys become the service's.
 func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger) (pawl.Config, error) {
 	hasher, err := password.New(cfg.HashOptions())
+	old, oldErr := legacyVerifier(cfg)
 	return pawl.Config{
 		Issuer: cfg.Issuer, Audience: cfg.Audience,
-		Sessions: s, Users: s, Keys: s, MasterKey: key,
+		Sessions: s, Users: s, Keys: s, Clients: s, MasterKey: key,
 		Policy: pawl.Policy{
 			AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionTTL: cfg.SessionTTL, ReuseWindow: cfg.Window(),
 		},
 		UnsafeNoReuseWindow: cfg.Window() == 0,
-		KeyPolicy:           pawl.KeyPolicy{Algorithm: cfg.SigningAlgorithm, Every: cfg.KeyRotation},
+		KeyPolicy:           keyPolicy(cfg),
+		ResetTTL:            cfg.PasswordResetTTL,
 		SessionsPerUser:     cfg.SessionsPerUser,
 		Hasher:              hasher,
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
@@ -205,7 +215,8 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 		AuditRetention: cfg.AuditRetention,
 		OnEvent:        logEvents(log),
 		Log:            log,
-	}, err
+		Legacy:         old,
+	}, errors.Join(err, oldErr)
 }
 
 // noLimit turns the configuration's "0: no limit" into the service's.
@@ -217,19 +228,27 @@ func noLimit(n int) int {
 }
 
 func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger, mon *monitor) (*http.Server, error) {
-	h, err := httpapi.New(svc, httpapi.Options{
-		Cookie:         api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"},
-		TrustedOrigins: cfg.TrustedOrigins,
-		TrustedProxies: cfg.TrustedProxies,
-		HSTS:           hsts,
-		Version:        Version(),
-		OnRequest:      mon.onRequest(),
-		Log:            log,
-	})
+	h, err := httpapi.New(svc, apiOptions(cfg, log, mon))
 	if err != nil {
 		return nil, err
 	}
 	return httpapi.Server(h, httpapi.ServerOptions{Log: log}), nil
+}
+
+// apiOptions is where the configuration's keys become the API's.
+func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Options {
+	return httpapi.Options{
+		Cookie:         api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"},
+		LegacyCookie:   legacyCookie(cfg),
+		TrustedOrigins: cfg.TrustedOrigins,
+		TrustedProxies: cfg.TrustedProxies,
+		HSTS:           hsts,
+		ResetURL:       cfg.PasswordResetURL,
+		AdminElsewhere: cfg.AdminListen != "",
+		Version:        Version(),
+		OnRequest:      mon.onRequest(),
+		Log:            log,
+	}
 }
 
 // offerSetup prints how to create the first administrator, while there is

@@ -1,30 +1,36 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/internal/config"
 )
 
 type sessionListCmd struct {
-	User string `short:"u" placeholder:"LOGIN" help:"Only this person's sessions. Default: everybody's."`
-	JSON bool   `name:"json" help:"Print a JSON array instead of a table."`
+	User    string `short:"u" placeholder:"LOGIN" help:"Only this person's sessions. Default: everybody's."`
+	Address string `short:"a" placeholder:"ADDRESS" help:"Only sessions last used from this address or network, such as 203.0.113.7 or 203.0.113.0/24."`
+	Since   string `short:"s" placeholder:"DURATION" default:"0" help:"Only sessions used so long ago at most, such as 90m or 7d; 0: all. Default: 0."`
+	JSON    bool   `name:"json" help:"Print a JSON array instead of a table."`
 	kong.Plugins
 }
 
 func (sessionListCmd) Help() string {
-	return `Lists the sessions that are alive, oldest first for each person. LAST USE is when the session's tokens were last rotated. Times are UTC.
+	return `Lists the sessions that are alive. LAST USE is when the session's tokens were last rotated, and ADDRESS from where. Times are UTC.
 
 Examples:
 
     pawl session list
-    pawl session list --user ada@example.com --json`
+    pawl session list --user ada@example.com --json
+    pawl session list --address 203.0.113.0/24 --since 24h`
 }
 
 // sessionRow is a session as "session list --json" prints it.
@@ -42,26 +48,24 @@ type sessionRow struct {
 }
 
 func (c *sessionListCmd) Run(a *app) error {
+	q, err := c.query(a.now())
+	if err != nil {
+		return err
+	}
 	ctx := context.Background()
 	s, _, err := a.openExisting(ctx, c.Plugins)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	found := []sessionRow{}
-	add := func(u pawl.User) error {
-		rows, err := liveSessions(ctx, s, u, a.now())
-		found = append(found, rows...)
-		return err
-	}
-	if c.User == "" {
-		err = eachUser(ctx, s, add)
-	} else {
-		var u pawl.User
-		if u, err = findUser(ctx, s, c.User); err == nil {
-			err = add(u)
+	if c.User != "" {
+		u, err := findUser(ctx, s, c.User)
+		if err != nil {
+			return err
 		}
+		q.User = u.ID
 	}
+	found, err := sessionRows(ctx, s, q, a.now())
 	if err != nil {
 		return err
 	}
@@ -70,26 +74,61 @@ func (c *sessionListCmd) Run(a *app) error {
 	}
 	var rows [][]string
 	for _, r := range found {
-		rows = append(rows, []string{r.UserID, r.ID, moment(r.Created), moment(r.LastUse), moment(r.Ends), r.Address, r.Agent, r.Label})
+		rows = append(rows, []string{cmp.Or(r.UserID, r.Subject), r.ID, moment(r.Created), moment(r.LastUse), moment(r.Ends), r.Address, r.Agent, r.Label})
 	}
 	return table(a.stdout, []string{"LOGIN", "SESSION", "SIGNED IN", "LAST USE", "ENDS", "ADDRESS", "AGENT", "LABEL"}, rows)
 }
 
-func liveSessions(ctx context.Context, s pawl.SessionStore, u pawl.User, now time.Time) ([]sessionRow, error) {
-	all, mark, err := s.List(ctx, u.ID)
+// query is what the flags ask for, but the person.
+func (c *sessionListCmd) query(now time.Time) (q pawl.SessionQuery, err error) {
+	q.Limit = pageSize
+	since, err := config.ParseDuration(c.Since)
 	if err != nil {
-		return nil, err
+		return q, usagef("--since %w", err)
 	}
-	var rows []sessionRow
-	for _, r := range all {
-		if r.Live(mark, now) {
+	if since > 0 {
+		q.From = now.Add(-since)
+	}
+	if c.Address == "" {
+		return q, nil
+	}
+	if a, err := netip.ParseAddr(c.Address); err == nil {
+		q.Address = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		return q, nil
+	}
+	if q.Address, err = netip.ParsePrefix(c.Address); err != nil {
+		return q, usagef("--address is an address such as 203.0.113.7, or a network such as 203.0.113.0/24")
+	}
+	return q, nil
+}
+
+// sessionRows reads all pages, with the logins of the users.
+func sessionRows(ctx context.Context, s store, q pawl.SessionQuery, now time.Time) ([]sessionRow, error) {
+	rows, logins := []sessionRow{}, map[string]string{}
+	for {
+		page, err := pawl.FindSessions(ctx, s, q, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Sessions {
+			login, known := logins[r.User]
+			if !known {
+				u, err := s.ByID(ctx, r.User)
+				if err != nil && !errors.Is(err, pawl.ErrNotFound) {
+					return nil, err
+				}
+				login, logins[r.User] = u.Login, u.Login
+			}
 			rows = append(rows, sessionRow{
-				u.Login, u.ID, r.ID, r.Created, r.Rotated, r.IdleExpires, r.Ends,
+				login, r.User, r.ID, r.Created, r.Rotated, r.IdleExpires, r.Ends,
 				r.Client.Address, r.Client.Agent, r.Client.Label,
 			})
 		}
+		if !page.More {
+			return rows, nil
+		}
+		q.After = page.Cursor
 	}
-	return rows, nil
 }
 
 type sessionEndCmd struct {
@@ -97,6 +136,7 @@ type sessionEndCmd struct {
 	Session string `short:"s" placeholder:"ID" help:"Of that person's sessions, end only this one."`
 	All     bool   `help:"End everybody's sessions."`
 	Yes     bool   `short:"y" help:"With --all: do not ask."`
+	whyFlag
 	kong.Plugins
 }
 
@@ -119,6 +159,7 @@ func (c *sessionEndCmd) Run(a *app) error {
 	case c.Yes && !c.All:
 		return usagef("--yes goes with --all")
 	}
+	a.why = c.Why
 	ctx := context.Background()
 	s, _, err := a.openExisting(ctx, c.Plugins)
 	if err != nil {

@@ -10,12 +10,15 @@ import (
 	"github.com/pawlauth/pawl/internal/config"
 )
 
-// allKeys is every key; storeKeys those that find the database.
+// allKeys is every key; storeKeys those that find the
+// database, restoreKeys those that find its master key as well.
 func allKeys(config.Field) bool { return true }
 
 func storeKeys(f config.Field) bool {
 	return f.Key == "data_dir" || f.Key == "database"
 }
+
+func restoreKeys(f config.Field) bool { return storeKeys(f) || f.Key == "master_key_file" }
 
 // newSettings makes the flags of the configuration keys that want picks: a
 // struct made from the configuration's own table, so that flags cannot differ

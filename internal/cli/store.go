@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -21,6 +22,7 @@ type store interface {
 	pawl.UserStore
 	pawl.KeyStore
 	pawl.AuditStore
+	pawl.ClientStore
 	Stats() (waiting int, bytes int64)
 	Close() error
 }
@@ -34,15 +36,53 @@ func (a *app) openExisting(ctx context.Context, flags kong.Plugins) (store, *con
 	if err != nil {
 		return nil, nil, err
 	}
-	path := cfg.DatabasePath()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no database at %s; name the server's own with --config, --data-dir or --database, or start the server once: it makes the database", path)
+	if err := mustExist(cfg.DatabasePath()); err != nil {
+		return nil, nil, err
 	}
-	s, err := sqlite.Open(ctx, path, sqlite.Options{Readers: 1})
+	s, err := sqlite.Open(ctx, cfg.DatabasePath(), sqlite.Options{Readers: 1})
 	if err != nil {
 		return nil, nil, err
 	}
 	return s, cfg, nil
+}
+
+func mustExist(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s; name the server's own with --config, --data-dir or --database, or start the server once: it makes the database", path)
+	}
+	return nil
+}
+
+// refuseLost refuses to begin anew where a database has been: a disk that is not
+// mounted, or a deleted file, would otherwise sign everybody out without a
+// word, and forget who they are. A master key that Pawl made lies in the data
+// directory, and Pawl makes it after the database; one that the operator brings
+// comes from elsewhere and says nothing.
+func refuseLost(cfg *config.Config) error {
+	path := cfg.DatabasePath()
+	if !canBeMade(path) {
+		return nil // it is there, or its place is not: opening it says more
+	}
+	evidence := cfg.MasterKeyFile
+	if _, err := os.Lstat(evidence); err != nil || cfg.MasterKey != "" || !within(cfg.DataDir, evidence) {
+		if evidence = replacedBy(path); evidence == "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no database at %s, but there was one: %s is still there. Mount its disk, name the right path, or put a backup back with \"pawl restore\". "+
+		"To begin anew with an empty one: pawl serve --new-database", path, evidence)
+}
+
+// replacedBy gives a database that a restoration has put aside from path.
+func replacedBy(path string) string {
+	dir, name := filepath.Split(path)
+	files, _ := os.ReadDir(filepath.Clean(dir)) // canBeMade has looked at it
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), name+sqlite.KeptSuffix) {
+			return filepath.Join(dir, f.Name())
+		}
+	}
+	return ""
 }
 
 // openForServer opens the database, or makes it at the first start, together
@@ -51,24 +91,17 @@ func openForServer(ctx context.Context, cfg *config.Config) (store, pawl.MasterK
 	if err := makeDataDir(cfg); err != nil {
 		return nil, pawl.MasterKey{}, err
 	}
-	fresh := canBeMade(cfg.DatabasePath())
 	key, found, err := readMasterKey(cfg)
 	if err != nil {
 		return nil, key, err
-	}
-	if fresh && !found {
-		// Before the database: should this stop half-way, there is no database
-		// with keys that a lost master key sealed.
-		if key, err = makeMasterKey(cfg.MasterKeyFile); err != nil {
-			return nil, key, err
-		}
-		found = true
 	}
 	s, err := sqlite.Open(ctx, cfg.DatabasePath(), sqlite.Options{})
 	if err != nil {
 		return nil, key, err
 	}
 	if !found {
+		// After the database, which has no keys yet: should this stop half-way, no
+		// master key lies about that looks as though a database had been lost.
 		key, err = firstMasterKey(ctx, cfg, s)
 	}
 	if err != nil {
@@ -91,13 +124,22 @@ func makeDataDir(cfg *config.Config) error {
 		return nil // nothing of ours goes there
 	}
 	switch err := os.Mkdir(cfg.DataDir, 0o700); {
-	case err == nil, errors.Is(err, fs.ErrExist):
+	case err == nil:
 		return nil
+	case errors.Is(err, fs.ErrExist):
+		return mustBeDir(cfg.DataDir)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("data_dir %s cannot be made, as its parent directory does not exist; make that first, or set another data_dir", cfg.DataDir)
 	default:
 		return fmt.Errorf("data_dir: %w; let the user that pawl runs as write there, or set another data_dir", err)
 	}
+}
+
+func mustBeDir(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return fmt.Errorf("data_dir %s is a file, not a directory: set data_dir to the directory that the database is in", path)
+	}
+	return nil // what cannot be looked at, opening the database says
 }
 
 func within(dir, path string) bool {

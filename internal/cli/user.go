@@ -19,9 +19,15 @@ import (
 const pageSize = 500
 
 type userCmd struct {
-	Add    userAddCmd    `cmd:"" help:"Add a person."`
-	List   userListCmd   `cmd:"" help:"List the people."`
-	Passwd userPasswdCmd `cmd:"" help:"Set a person's password, which signs them out everywhere."`
+	Add     userAddCmd     `cmd:"" help:"Add a person."`
+	Import  userImportCmd  `cmd:"" help:"Take people over from another system, with their passwords."`
+	List    userListCmd    `cmd:"" help:"List the people."`
+	Set     userSetCmd     `cmd:"" help:"Change a person's login, roles or claims."`
+	Passwd  userPasswdCmd  `cmd:"" help:"Set a person's password, which signs them out everywhere."`
+	Reset   userResetCmd   `cmd:"" help:"Make a one-time code with which a person sets their password."`
+	Disable userDisableCmd `cmd:"" help:"Keep a person out, and sign them out everywhere."`
+	Enable  userEnableCmd  `cmd:"" help:"Let a disabled person in again."`
+	Delete  userDeleteCmd  `cmd:"" help:"Sign a person out everywhere and delete them."`
 }
 
 type userAddCmd struct {
@@ -105,16 +111,18 @@ func (f passwordFlags) newHash(ctx context.Context, a *app, cfg *config.Config, 
 }
 
 type userListCmd struct {
-	JSON bool `name:"json" help:"Print a JSON array instead of a table."`
+	Search string `short:"s" placeholder:"TEXT" help:"Only people whose login has this in it, or whose subject it is."`
+	JSON   bool   `name:"json" help:"Print a JSON array instead of a table."`
 	kong.Plugins
 }
 
 func (userListCmd) Help() string {
-	return `Lists everybody in the database, by login. Passwords are never shown: only whether somebody has one.
+	return `Lists the people in the database, by login. Passwords are never shown: only whether somebody has one. Whoever has no login is signed in by a registered program.
 
 Examples:
 
     pawl user list
+    pawl user list --search @example.com
     pawl user list --json | jq -r '.[] | select(.disabled) | .userId'`
 }
 
@@ -135,7 +143,7 @@ func (c *userListCmd) Run(a *app) error {
 	}
 	defer s.Close()
 	found := []userRow{}
-	err = eachUser(ctx, s, func(u pawl.User) error {
+	err = eachUser(ctx, s, c.Search, func(u pawl.User) error {
 		roles := u.Roles
 		if roles == nil {
 			roles = []string{}
@@ -170,11 +178,11 @@ func state(disabled bool) string {
 	return "active"
 }
 
-// eachUser calls f for every user, by login.
-func eachUser(ctx context.Context, s pawl.UserStore, f func(pawl.User) error) error {
+// eachUser calls f for every user that search finds, by login.
+func eachUser(ctx context.Context, s pawl.UserStore, search string, f func(pawl.User) error) error {
 	after := ""
 	for {
-		page, err := s.ListUsers(ctx, after, pageSize)
+		page, err := s.ListUsers(ctx, pawl.UserQuery{After: after, Search: search, Limit: pageSize})
 		if err != nil {
 			return err
 		}
@@ -186,13 +194,16 @@ func eachUser(ctx context.Context, s pawl.UserStore, f func(pawl.User) error) er
 		if len(page) < pageSize {
 			return nil
 		}
-		after = page[len(page)-1].Login
+		if after, err = page[len(page)-1].SortKey(); err != nil {
+			return err
+		}
 	}
 }
 
 type userPasswdCmd struct {
 	Login string `arg:"" help:"Whose password: what the person types to sign in."`
 	passwordFlags
+	whyFlag
 	kong.Plugins
 }
 
@@ -206,6 +217,7 @@ Examples:
 }
 
 func (c *userPasswdCmd) Run(a *app) error {
+	a.why = c.Why
 	ctx := context.Background()
 	s, cfg, err := a.openExisting(ctx, c.Plugins)
 	if err != nil {

@@ -44,6 +44,8 @@ func (c *Config) check() error {
 	}
 	c.checkAddresses(bad)
 	c.checkStorage(bad)
+	c.checkResetURL(bad)
+	c.checkLegacy(bad)
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		bad("tls_cert_file", c.TLSCertFile, "and tls_key_file %q go together; set both, or neither for plain HTTP", c.TLSKeyFile)
 	}
@@ -75,6 +77,7 @@ func (c *Config) checkAddresses(bad complain) {
 		return
 	}
 	c.checkMetricsListen(bad)
+	c.checkAdminListen(bad)
 	switch {
 	case c.Issuer == "" && Loopback(c.Listen):
 	case c.Issuer == "":
@@ -139,10 +142,50 @@ func (c *Config) checkMetricsListen(bad complain) {
 		bad("metrics_listen", c.MetricsListen, "%v", err)
 		return
 	}
-	host, port, _ := net.SplitHostPort(c.Listen)
-	own, ownPort, _ := net.SplitHostPort(c.MetricsListen)
-	if port == ownPort && port != "0" && (host == own || everyHost(host) || everyHost(own) || loopbackHost(host) && loopbackHost(own)) {
+	if sameListener(c.Listen, c.MetricsListen) {
 		bad("metrics_listen", c.MetricsListen, "is where listen %q serves everybody; metrics are for your monitoring only: choose another port, such as 127.0.0.1:9090", c.Listen)
+	}
+}
+
+// checkAdminListen keeps the administration off the public listener, and
+// administrators' tokens off the network in clear.
+func (c *Config) checkAdminListen(bad complain) {
+	if c.AdminListen == "" {
+		return
+	}
+	if err := checkListen(c.AdminListen); err != nil {
+		bad("admin_listen", c.AdminListen, "%v", err)
+		return
+	}
+	switch {
+	case sameListener(c.Listen, c.AdminListen):
+		bad("admin_listen", c.AdminListen, "is where listen %q serves everybody; choose another port, such as 127.0.0.1:8081, or leave it empty", c.Listen)
+	case c.MetricsListen != "" && sameListener(c.MetricsListen, c.AdminListen):
+		bad("admin_listen", c.AdminListen, "is where metrics_listen is; choose another port")
+	case !Loopback(c.AdminListen) && c.TLSCertFile == "" && len(c.TrustedProxies) == 0 && !c.UnsafeHTTPCookies:
+		bad("admin_listen", c.AdminListen, "can be reached from other machines, where administrators' tokens would cross the network in clear; set tls_cert_file and tls_key_file, or trusted_proxies if a proxy of yours ends TLS, or listen on 127.0.0.1")
+	}
+}
+
+// sameListener reports whether two addresses and ports cannot be listened on at
+// once, or are reached by the same people.
+func sameListener(a, b string) bool {
+	host, port, _ := net.SplitHostPort(a)
+	own, ownPort, _ := net.SplitHostPort(b)
+	return port == ownPort && port != "0" && (host == own || everyHost(host) || everyHost(own) || loopbackHost(host) && loopbackHost(own))
+}
+
+// checkResetURL wants a page behind whose # a code can be put.
+func (c *Config) checkResetURL(bad complain) {
+	if c.PasswordResetURL == "" {
+		return
+	}
+	u, err := url.Parse(c.PasswordResetURL)
+	switch {
+	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "", u.User != nil, strings.Contains(c.PasswordResetURL, "#"), u.String() != c.PasswordResetURL:
+		bad("password_reset_url", c.PasswordResetURL, "must be the URL of a page, such as https://app.example.com/new-password, without a # or a user")
+	case u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.UnsafeHTTPCookies:
+		bad("password_reset_url", c.PasswordResetURL, "must begin with https://, or new passwords cross the network in clear")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // complete and checked; the table in fields.go says what each field means.
 type Config struct {
 	Listen          string
+	AdminListen     string // empty: the administration is where Listen is
 	Issuer          string // empty only where the port is 0: see IssuerAt
 	Audience        []string
 	TLSCertFile     string
@@ -43,6 +44,8 @@ type Config struct {
 	PasswordHashMemory      Size
 	PasswordHashTime        int
 	PasswordHashConcurrency int
+	PasswordResetTTL        time.Duration
+	PasswordResetURL        string // empty: none
 
 	SignInFailuresPerAccount int // 0: no limit
 	SignInFailuresPerAddress int // 0: no limit
@@ -56,6 +59,19 @@ type Config struct {
 
 	AuditRetention time.Duration // 0: for ever
 	MetricsListen  string        // empty: no metrics
+
+	LegacySecret         Secret // of the old system; with LegacyJWKS empty too: nothing moves in
+	LegacySecretEncoding string
+	LegacyJWKS           string
+	LegacyUntil          time.Time
+	LegacyIssuer         string
+	LegacyAudience       string
+	LegacyUserClaim      string
+	LegacyRefreshClaim   string
+	LegacyCookie         string
+	LegacyCookiePath     string
+	LegacyRedis          Secret // a URL, perhaps with a password
+	LegacyRedisKey       string
 
 	origins map[string]string // key → where its value came from, where not the default
 }

@@ -24,7 +24,7 @@ func readEnv(environ []string, table []Field, read func(string) ([]byte, error))
 	var faults []error
 	for _, entry := range environ {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) || kubernetes.MatchString(name) {
+		if !strings.HasPrefix(name, envPrefix) || name == EnvBenchPassword || kubernetes.MatchString(name) {
 			continue
 		}
 		if name == EnvFile {

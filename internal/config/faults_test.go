@@ -47,6 +47,11 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 		{"configuration file missing", []string{"PAWL_CONFIG=/nonexistent/x"}, "configuration file: open /nonexistent/x: no such file"},
 		{"bad value", []string{"PAWL_ACCESS_TTL=30"}, `PAWL_ACCESS_TTL: access_ttl: "30" must be a duration with its unit, such as 60s, 30m, 336h or 14d`},
 		{"bad secret", []string{"PAWL_MASTER_KEY=" + secret}, `PAWL_MASTER_KEY: master_key: "[secret]" is not a master key`},
+		{"old secret too short", []string{"PAWL_LEGACY_SECRET=" + secret}, `legacy_secret: "[secret]" has 30 bytes, and 32 are the least`},
+		{"old secret not base64", []string{"PAWL_LEGACY_SECRET=" + secret + "!", "PAWL_LEGACY_SECRET_ENCODING=base64"}, `"[secret]" is not base64`},
+		{"old secret and keys", []string{"PAWL_LEGACY_SECRET=" + secret + "xx", "PAWL_LEGACY_JWKS=keys.json"}, "and legacy_secret are both set"},
+		{"old Redis", []string{"PAWL_LEGACY_JWKS=keys.json", "PAWL_LEGACY_REDIS=http://:" + secret + "@h"}, `legacy_redis: "[secret]" must be a URL such as redis://`},
+		{"old Redis key", []string{"PAWL_LEGACY_JWKS=keys.json", "PAWL_LEGACY_REDIS=redis://h", "PAWL_LEGACY_REDIS_KEY=rt"}, "must name the user once, as {user}"},
 		{"not UTF-8", []string{"PAWL_ISSUER=\xff"}, "characters that do not print"},
 	} {
 		_, err := Load(Sources{Env: tc.env})
@@ -69,6 +74,17 @@ func TestMistakesInValues(t *testing.T) {
 		{"metrics_listen=localhost:8080", `serves everybody`},
 		{"metrics_listen=:8080", `serves everybody`},
 		{"metrics_listen=0.0.0.0:8080", `serves everybody`},
+		{"admin_listen=8081", `--admin-listen: admin_listen: "8081" must be an address and a port`},
+		{"admin_listen=127.0.0.1:8080", `is where listen "127.0.0.1:8080" serves everybody; choose another port`},
+		{"admin_listen=localhost:8080", "serves everybody"},
+		{"admin_listen=127.0.0.1:9090 metrics_listen=127.0.0.1:9090", "is where metrics_listen is"},
+		{"admin_listen=0.0.0.0:8081", "can be reached from other machines, where administrators' tokens would cross the network in clear"},
+		{"admin_listen=192.0.2.1:8081 issuer=https://login.example.com", "set tls_cert_file and tls_key_file, or trusted_proxies"},
+		{"password_reset_ttl=1s", "must be from 1m"},
+		{"password_reset_url=app.example.com/new", "must be the URL of a page"},
+		{"password_reset_url=https://app.example.com/new#x", "without a # or a user"},
+		{"password_reset_url=https://a@app.example.com/new", "without a # or a user"},
+		{"password_reset_url=http://app.example.com/new", "must begin with https://, or new passwords cross the network in clear"},
 		{"audit_retention=-1h", "must be a duration"},
 		{"listen=:8080", "issuer: \"\" must be set"},
 		{"issuer=https://login.example.com/", "without a slash at the end"},
@@ -113,6 +129,14 @@ func TestMistakesInValues(t *testing.T) {
 		{"unsafe_http_cookies=yes", "must be true or false"},
 		{"log_format=xml", "use one of text, json"},
 		{"log_level=trace", "use one of debug, info, warn, error"},
+		{"legacy_user_claim=userId", `legacy_user_claim: "…" has no effect without legacy_secret or legacy_jwks`},
+		{"legacy_until=2027-02-30", "must be a date such as 2027-01-31"},
+		{"legacy_jwks=keys.json", `legacy_until: "" is missing: the day from which old tokens are refused`},
+		{"legacy_jwks=http://old.example.com/jwks", "must come by https://, or whoever is on the way chooses the keys"},
+		{"legacy_jwks=https://u:pw@old.example.com/jwks", "must be the path of a file or a URL"},
+		{"legacy_jwks=keys.json legacy_redis_key=rt:{user}", "has no effect without legacy_redis"},
+		{"legacy_jwks=keys.json legacy_refresh_claim=type", "must be a claim and its value, such as type=refresh"},
+		{"legacy_jwks=keys.json legacy_cookie=a;b", `legacy_cookie: "a;b" with legacy_cookie_path "/" cannot be a cookie`},
 		{"colour=red", "--colour: there is no such flag"},
 	} {
 		_, err := Load(Sources{Flags: flags(tc.flags)})
@@ -174,4 +198,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 			t.Errorf("SECURITY 56: %s of Config prints the secret", format)
 		}
 	}
+}
+
+// The same address is fine where TLS, of its own or a proxy's, protects it.
+func TestAdminListenBehindTLS(t *testing.T) {
+	for _, with := range []string{
+		"tls_cert_file=c.pem tls_key_file=k.pem", "trusted_proxies=10.0.0.7", "issuer=http://pawl.test unsafe_http_cookies=true",
+	} {
+		load(t, Sources{Flags: flags("admin_listen=0.0.0.0:8081 password_reset_url=https://app.example.com/new?x=y " + with)})
+	}
+	load(t, Sources{Flags: flags("admin_listen=[::1]:8081 password_reset_url=http://localhost:3000/new")})
 }

@@ -61,7 +61,7 @@ const (
 func fields(c *Config) []Field {
 	var all []Field
 	for _, group := range []func(*Config) []Field{
-		serverFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields,
+		serverFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields, legacyFields,
 	} {
 		all = append(all, group(c)...)
 	}
@@ -73,6 +73,10 @@ func serverFields(c *Config) []Field {
 		Field{
 			Key: "listen", value: textValue{&c.Listen}, Default: "127.0.0.1:8080", Zero: "Port 0 lets the system choose a free port.",
 			Doc: "The address and port to listen on, such as 127.0.0.1:8080, or 0.0.0.0:8443 for every address of this machine.",
+		},
+		Field{
+			Key: "admin_listen", value: textValue{&c.AdminListen}, Zero: "Empty: `/admin/api` is served where `listen` is.",
+			Doc: "The address and port at which `/admin/api` is served, and nowhere else then, such as 127.0.0.1:8081. It speaks TLS where `listen` does.",
 		},
 		Field{
 			Key: "issuer", value: textValue{&c.Issuer}, Derived: "`http://` (with TLS files `https://`) and the address of `listen`, if that is a loopback address; otherwise it must be set",
@@ -121,7 +125,7 @@ func storageFields(c *Config) []Field {
 		},
 		Field{
 			Key: "master_key_file", value: textValue{&c.MasterKeyFile}, Derived: "`master.key` in `data_dir`",
-			Doc: "The file that holds the master key, readable by its owner only (mode 0600). It is made at the first start and never replaced. Not used where `master_key` is set.",
+			Doc: "The file that holds the master key, readable by its owner only (mode 0600). It is made at the first start and never replaced by itself: see `pawl key reseal`. Not used where `master_key` is set.",
 		},
 	)
 }
@@ -180,6 +184,14 @@ func passwordFields(c *Config) []Field {
 		Field{
 			Key: "password_hash_concurrency", value: intValue{&c.PasswordHashConcurrency, "computations", 0, 1024}, Default: "0", Zero: "0: one for each processor.",
 			Doc: "How many passwords are checked at once. Times `password_hash_memory`, this is the memory that sign-ins can take; more of them wait, and then get 503.",
+		},
+		Field{
+			Key: "password_reset_ttl", value: durationValue{&c.PasswordResetTTL, time.Minute, 30 * day}, Default: "1h",
+			Doc: "How long a one-time code that sets a password is good.",
+		},
+		Field{
+			Key: "password_reset_url", value: textValue{&c.PasswordResetURL}, Zero: "Empty: the code alone is given out.",
+			Doc: "The page of yours on which people set a password: a reset link is this URL, `#code=` and the code, which that page sends to `POST /api/password/reset`. The part behind `#` reaches no server's log.",
 		},
 	)
 }

@@ -50,8 +50,50 @@ var samples = map[string]struct {
 	"sign_in_failures_per_address": {"30", func(c *Config) bool { return c.SignInFailuresPerAddress == 30 }},
 	"sign_in_failures_period":      {"1h", func(c *Config) bool { return c.SignInFailuresPeriod == time.Hour }},
 	"audit_retention":              {"0", func(c *Config) bool { return c.AuditRetention == 0 }},
+	"admin_listen":                 {"127.0.0.1:8081", func(c *Config) bool { return c.AdminListen == "127.0.0.1:8081" }},
+	"password_reset_ttl":           {"10m", func(c *Config) bool { return c.PasswordResetTTL == 10*time.Minute }},
+	"password_reset_url":           {"https://app.example.com/new", func(c *Config) bool { return c.PasswordResetURL == "https://app.example.com/new" }},
 	"metrics_listen":               {"127.0.0.1:9090", func(c *Config) bool { return c.MetricsListen == "127.0.0.1:9090" }},
-	"log_level":                    {"debug", func(c *Config) bool { return c.LogLevel == "debug" }},
+	"legacy_secret":                {legacySecret + "x", func(c *Config) bool { return c.MovesIn() && c.LegacySecret.Reveal() == legacySecret+"x" }},
+	"legacy_secret_encoding": {"base64", func(c *Config) bool {
+		key, err := c.LegacyKey()
+		return err == nil && len(key) > 0 && len(key) == 3*len(legacySecret)/4
+	}},
+	"legacy_jwks":          {"https://old.example.com/jwks", func(c *Config) bool { return c.MovesIn() && c.LegacyJWKS == "https://old.example.com/jwks" }},
+	"legacy_until":         {"2027-01-31", func(c *Config) bool { return c.LegacyUntil.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) }},
+	"legacy_issuer":        {"https://old.example.com", func(c *Config) bool { return c.LegacyIssuer == "https://old.example.com" }},
+	"legacy_audience":      {"shop", func(c *Config) bool { return c.LegacyAudience == "shop" }},
+	"legacy_user_claim":    {"userId", func(c *Config) bool { return c.LegacyUserClaim == "userId" }},
+	"legacy_refresh_claim": {"type=refresh", func(c *Config) bool { return c.LegacyRefreshClaim == "type=refresh" }},
+	"legacy_cookie":        {"rt", func(c *Config) bool { return c.LegacyCookie == "rt" }},
+	"legacy_cookie_path":   {"/api", func(c *Config) bool { return c.LegacyCookiePath == "/api" }},
+	"legacy_redis":         {"redis://:p4ss@127.0.0.1:6379/1", func(c *Config) bool { return c.LegacyRedis.Reveal() == "redis://:p4ss@127.0.0.1:6379/1" }},
+	"legacy_redis_key":     {"rt:{user}", func(c *Config) bool { return c.LegacyRedisKey == "rt:{user}" }},
+	"log_level":            {"debug", func(c *Config) bool { return c.LogLevel == "debug" }},
+}
+
+const legacySecret = "an old secret of 56 bytes, which is 7 times 8, or 14 x 4"
+
+// beside is what the environment says while a key is tried: keys that another
+// is of no use without, and that cannot stand beside it in a file or a flag.
+func beside(key string) (env []string) {
+	if !strings.HasPrefix(key, legacyPrefix) {
+		return nil
+	}
+	if key != "legacy_secret" && key != "legacy_jwks" {
+		secret := legacySecret
+		if key == "legacy_secret_encoding" {
+			secret = strings.Repeat("c2VjcmV0", len(legacySecret)/8) // base64, and text of the same length
+		}
+		env = append(env, "PAWL_LEGACY_SECRET="+secret)
+	}
+	if key == "legacy_redis_key" {
+		env = append(env, "PAWL_LEGACY_REDIS=redis://127.0.0.1")
+	}
+	if key != "legacy_until" {
+		env = append(env, "PAWL_LEGACY_UNTIL=2030-01-01")
+	}
+	return env
 }
 
 // together names what a key cannot be set without.
@@ -95,15 +137,15 @@ func layersWith(t *testing.T, f Field, text string) map[string]Sources {
 		pairs[other[0]] = other[1]
 	}
 	var file strings.Builder
-	var env []string
+	env := beside(f.Key)
 	for key, text := range pairs {
 		fmt.Fprintf(&file, "%s: %q\n", key, text)
 		env = append(env, envName(key)+"="+text)
 	}
 	layers := map[string]Sources{
-		"file": {File: write(t, file.String(), 0o600)},
+		"file": {File: write(t, file.String(), 0o600), Env: beside(f.Key)},
 		"env":  {Env: env},
-		"flag": {Flags: pairs},
+		"flag": {Flags: pairs, Env: beside(f.Key)},
 	}
 	if f.Key != "master_key" { // PAWL_MASTER_KEY_FILE is master_key_file
 		layers["env file"] = Sources{Env: append(env[:len(env):len(env)], envName(f.Key)+"_FILE="+write(t, text+"\n", 0o600))}

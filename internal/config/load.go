@@ -18,6 +18,10 @@ type Sources struct {
 // EnvFile is the variable that names the configuration file.
 const EnvFile = envPrefix + "CONFIG"
 
+// EnvBenchPassword is the variable with the password for pawl bench: no
+// setting, and no mistake in the environment of another command.
+const EnvBenchPassword = envPrefix + "BENCH_PASSWORD"
+
 // A setting is a key's text in one layer.
 type setting struct {
 	text   string

@@ -42,7 +42,7 @@ func (c *Config) Print(w io.Writer) error {
 // quoting is YAML's, too.
 func yamlText(v value) string {
 	switch v := v.(type) {
-	case textValue:
+	case textValue, dateValue:
 		return quote(v.text())
 	case listValue:
 		return quoteList(*v.p)

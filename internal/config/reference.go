@@ -70,14 +70,18 @@ func (f Field) Placeholder() string {
 		return strings.Join(f.value.(choiceValue).choices, "|")
 	case listValue, prefixesValue:
 		return "A,B"
+	case dateValue:
+		return "DATE"
 	}
 	switch {
 	case strings.HasSuffix(f.Key, "_file"):
 		return "FILE"
 	case strings.HasSuffix(f.Key, "_dir"):
 		return "DIRECTORY"
-	case f.Key == "listen":
+	case strings.HasSuffix(f.Key, "listen"):
 		return "ADDRESS:PORT"
+	case strings.HasPrefix(f.Key, legacyPrefix):
+		return "TEXT"
 	}
 	return "URL"
 }

@@ -161,6 +161,30 @@ func (v optionalDurationValue) kind() string {
 	return fmt.Sprintf("`none`, or a duration up to %s", formatDuration(v.high))
 }
 
+// dateValue is a day: from then on, by UTC.
+type dateValue struct{ p *time.Time }
+
+func (v dateValue) parse(s string) error {
+	if s == "" {
+		*v.p = time.Time{}
+		return nil
+	}
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return errors.New("must be a date such as 2027-01-31")
+	}
+	*v.p = t
+	return nil
+}
+
+func (v dateValue) text() string {
+	if v.p.IsZero() {
+		return ""
+	}
+	return v.p.Format(time.DateOnly)
+}
+func (dateValue) kind() string { return "date such as `2027-01-31`" }
+
 type sizeValue struct{ p *Size }
 
 var sizeUnits = []struct {

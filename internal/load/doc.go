@@ -1,8 +1,10 @@
-// Command load measures a whole Pawl server over real HTTP: it starts one on
-// the embedded store in a temporary folder, signs clients in, and lets each
-// chain reissues with the refresh token it was last given. Every response is
-// checked. It prints the median of several runs with minimum and maximum.
+// Package load drives a Pawl server over real HTTP with many clients at once,
+// checks every answer, and says how fast the right ones came. It is what "pawl
+// bench" runs. The server is one that runs already, or one of the package's
+// own: the pawl command on an embedded store in a temporary folder.
 //
-//	go run ./internal/load                      # 1, 16 and 64 clients, advances and re-sends
-//	go run ./internal/load -clients 64 -seconds 10 -runs 5
-package main
+// Each client is a session of its own on a kept-alive connection, and sends its
+// next request when the answer to the last has come: what is measured is the
+// rate that so many patient clients get, not how a server fares under more than
+// it can serve. A client that is refused waits as long as it was told.
+package load

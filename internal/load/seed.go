@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -8,33 +8,63 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/password"
 	"github.com/pawlauth/pawl/store/sqlite"
 	"github.com/pawlauth/pawl/token"
 )
 
-// seed puts n live sessions of as many people into the database, past the
-// server: signing in that often would measure Argon2.
-func seed(path string, n int) error {
-	ctx := context.Background()
+// seedPassword is everybody's on an own server, whose data is thrown away.
+const seedPassword = "sixty four chained clients"
+
+func seedPerson(i int) Person { return Person{fmt.Sprintf("load-%d", i), seedPassword} }
+
+// seed puts so many people, and live sessions of others, into a new database,
+// past the server: hashing for each of them would take longer than to measure.
+// It gives the people's subjects.
+func seed(ctx context.Context, path string, people, sessions int) (subjects []string, err error) {
+	hasher, err := password.New(password.Options{})
+	if err != nil {
+		return nil, err
+	}
+	phc, err := hasher.Hash(ctx, seedPassword)
+	if err != nil {
+		return nil, err
+	}
 	store, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	const writers = 64 // share commits
+	subjects = make([]string, people)
+	err = parallel(people, func(i int) error {
+		subjects[i] = token.NewID()
+		return store.CreateUser(ctx, pawl.User{ID: subjects[i], Login: seedPerson(i).Login, PasswordHash: phc})
+	})
+	if err == nil {
+		err = parallel(sessions, func(int) error {
+			_, err := store.Create(ctx, seeded(time.Now().UTC()), pawl.Mark{}, 0)
+			return err
+		})
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		return nil, fmt.Errorf("seed %s: %w", path, err)
+	}
+	return subjects, nil
+}
+
+// parallel calls f for 0 to n-1, from so many goroutines that commits are shared.
+func parallel(n int, f func(i int) error) error {
+	const writers = 64
 	errs := make([]error, writers)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < n && errs[w] == nil; i += writers {
-				_, errs[w] = store.Create(ctx, seeded(time.Now().UTC()), pawl.Mark{}, 0)
+				errs[w] = f(i)
 			}
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errors.Join(errs...), store.Close()); err != nil {
-		return fmt.Errorf("seed %s: %w", path, err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func seeded(now time.Time) pawl.Session {

@@ -41,6 +41,7 @@ func (m *Metrics) Watch(s State) error {
 	r.add(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "pawl_audit_lost_total", Help: "Audit entries that could not be written; the log has them.",
 	}, func() float64 { return float64(s.Service.AuditLost()) }))
+	r.add(&m.live)
 	if s.Store != nil {
 		gauge("pawl_store_waiting", "Writes that wait for their commit.", nil, func() float64 {
 			waiting, _ := s.Store()

@@ -18,7 +18,7 @@ type sessions struct {
 	store pawl.SessionStore
 	now   func() time.Time
 
-	mark, create, get, rotate, end, endUser, endAll, list, revocations, sweep method
+	mark, create, get, rotate, end, endUser, endAll, list, scan, countLive, revocations, sweep method
 }
 
 // method holds the metrics of one method.
@@ -35,7 +35,7 @@ func (m *Metrics) Sessions(store pawl.SessionStore) pawl.SessionStore {
 	return &sessions{
 		store: store, now: m.now,
 		mark: of("mark"), create: of("create"), get: of("get"), rotate: of("rotate"), end: of("end"),
-		endUser: of("end_user"), endAll: of("end_all"), list: of("list"), revocations: of("revocations"), sweep: of("sweep"),
+		endUser: of("end_user"), endAll: of("end_all"), list: of("list"), scan: of("scan"), countLive: of("count_live"), revocations: of("revocations"), sweep: of("sweep"),
 	}
 }
 
@@ -102,6 +102,20 @@ func (s *sessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.
 	list, mark, err := s.store.List(ctx, user)
 	s.done(&s.list, began, err)
 	return list, mark, err
+}
+
+func (s *sessions) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	began := s.now()
+	page, err := s.store.Scan(ctx, after, limit)
+	s.done(&s.scan, began, err)
+	return page, err
+}
+
+func (s *sessions) CountLive(ctx context.Context, at time.Time) (int, error) {
+	began := s.now()
+	n, err := s.store.CountLive(ctx, at)
+	s.done(&s.countLive, began, err)
+	return n, err
 }
 
 func (s *sessions) Revocations(ctx context.Context, after string, limit int) (pawl.RevocationPage, error) {

@@ -30,8 +30,10 @@ type Metrics struct {
 	reuse          prometheus.Counter
 	resent         prometheus.Counter
 	restored       prometheus.Counter
+	movedIn        prometheus.Counter
 	ends           map[string]*labelled // by what ended: kind of event → by reason
 	changes        *labelled
+	live           live
 
 	storeTook   *prometheus.HistogramVec
 	storeErrors *prometheus.CounterVec
@@ -54,6 +56,7 @@ func New(reg prometheus.Registerer, o Options) (*Metrics, error) {
 	if m.now == nil {
 		m.now = time.Now
 	}
+	m.live.now = m.now
 	m.events(r)
 	m.storeTook = r.histograms("pawl_store_seconds", "Time that a call of the session store took.", storeBuckets, "method")
 	m.storeErrors = r.counters("pawl_store_errors_total", "Calls of the session store that it could not answer.", "method")
@@ -79,13 +82,16 @@ func (m *Metrics) events(r *registry) {
 	m.reuse = r.counter("pawl_reuse_total", "Used refresh tokens that came back and ended their session (row 7): theft is likely.")
 	m.resent = r.counter("pawl_resent_elsewhere_total", "Refresh tokens that were sent again to another address or browser than the one that rotated.")
 	m.restored = r.counter("pawl_restored_total", "Sessions that were ahead of the store, which had lost writes (row 2).")
+	m.movedIn = r.counter("pawl_moved_in_total", "Sessions of the old system that became sessions of Pawl's (row 5, too).")
 	m.ends = map[string]*labelled{}
 	ends := r.counters("pawl_ends_total", "Ends, by what was ended (a session, all of a user, everybody) and why.", "of", "reason")
 	for kind, of := range map[string]string{pawl.EventSessionEnded: "session", pawl.EventUserEnded: "user", pawl.EventAllEnded: "all"} {
 		m.ends[kind] = newLabelled(ends.MustCurryWith(prometheus.Labels{"of": of}), reasons)
 	}
-	m.changes = r.labelled("pawl_changes_total", "Changes of users, passwords and keys, and whatever else happened, by kind.", "kind", []string{
-		pawl.EventPasswordChanged, pawl.EventPasswordRefused, pawl.EventPasswordUpgraded, pawl.EventUserCreated, pawl.EventKeyAdded, pawl.EventKeyRemoved,
+	m.changes = r.labelled("pawl_changes_total", "Changes of users, passwords, clients and keys, and whatever else happened, by kind.", "kind", []string{
+		pawl.EventPasswordChanged, pawl.EventPasswordRefused, pawl.EventPasswordUpgraded, pawl.EventPasswordReset, pawl.EventResetOffered, pawl.EventResetRefused,
+		pawl.EventUserCreated, pawl.EventUsersImported, pawl.EventUserUpdated, pawl.EventUserDisabled, pawl.EventUserEnabled, pawl.EventUserDeleted,
+		pawl.EventClientAdded, pawl.EventClientRemoved, pawl.EventKeyAdded, pawl.EventKeyRemoved, pawl.EventKeysResealed, pawl.EventDatabaseBackedUp, pawl.EventDatabaseRestored,
 	})
 }
 
@@ -103,6 +109,9 @@ func (m *Metrics) OnEvent(_ context.Context, e pawl.Event) {
 	case pawl.EventRestored:
 		m.row(e.Row)
 		m.restored.Inc()
+	case pawl.EventMovedIn:
+		m.row(e.Row)
+		m.movedIn.Inc()
 	case pawl.EventResentElsewhere:
 		m.resent.Inc()
 	case pawl.EventSignIn:

@@ -58,7 +58,15 @@ func newFixture(t testing.TB) *fixture {
 	if err := m.Watch(telemetry.State{Service: svc, Hasher: hasher, Store: func() (int, int64) { return 3, 4096 }}); err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{m, reg, watched}
+	f := &fixture{m, reg, watched}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); m.CountLive(ctx, svc) }()
+	t.Cleanup(func() { cancel(); <-done })
+	for !strings.Contains(f.scrape(t), "\npawl_live_sessions 0\n") {
+		time.Sleep(time.Millisecond)
+	}
+	return f
 }
 
 // scrape gives what Prometheus would read.
@@ -89,6 +97,7 @@ func TestEventsAreCounted(t *testing.T) {
 		{pawl.Event{Kind: pawl.EventReused, Row: 7}, `pawl_reuse_total 1`},
 		{pawl.Event{Kind: pawl.EventReused, Row: 7}, `pawl_reissues_total{row="7"} 1`},
 		{pawl.Event{Kind: pawl.EventRestored, Row: 2}, `pawl_restored_total 1`},
+		{pawl.Event{Kind: pawl.EventMovedIn, Row: 5}, `pawl_moved_in_total 1`},
 		{pawl.Event{Kind: pawl.EventResentElsewhere, Row: 6}, `pawl_resent_elsewhere_total 1`},
 		{pawl.Event{Kind: pawl.EventSessionEnded, Reason: api.ReasonSignedOut}, `pawl_ends_total{of="session",reason="signed_out"} 1`},
 		{pawl.Event{Kind: pawl.EventUserEnded, Reason: api.ReasonDisabled}, `pawl_ends_total{of="user",reason="disabled"} 1`},

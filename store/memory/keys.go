@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -9,7 +10,7 @@ import (
 	"github.com/pawlauth/pawl"
 )
 
-// keyTable holds the keys in the order in which they were added.
+// keyTable holds the list of keys; a list that was stored is never changed.
 type keyTable struct {
 	mu   sync.Mutex
 	keys []pawl.KeyRecord
@@ -22,52 +23,35 @@ func (s *Store) Keys(ctx context.Context) ([]pawl.KeyRecord, error) {
 	}
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
-	list := slices.Clone(s.keys.keys)
+	return copyKeys(s.keys.keys), nil
+}
+
+// ReplaceKeys implements [pawl.KeyStore].
+func (s *Store) ReplaceKeys(ctx context.Context, from, to []pawl.KeyRecord) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := &s.keys
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.EqualFunc(t.keys, from, sameKey) {
+		return pawl.ErrConflict
+	}
+	t.keys = copyKeys(to)
+	for i := range t.keys {
+		k := &t.keys[i]
+		k.Created, k.SignsFrom = whole(k.Created, time.Millisecond), whole(k.SignsFrom, time.Millisecond)
+		k.Life = k.Life.Truncate(time.Millisecond)
+	}
+	return nil
+}
+
+func sameKey(a, b pawl.KeyRecord) bool { return a.ID == b.ID && bytes.Equal(a.Sealed, b.Sealed) }
+
+func copyKeys(keys []pawl.KeyRecord) []pawl.KeyRecord {
+	list := slices.Clone(keys)
 	for i := range list {
 		list[i].Sealed = slices.Clone(list[i].Sealed)
 	}
-	return list, nil
-}
-
-// AddKey implements [pawl.KeyStore].
-func (s *Store) AddKey(ctx context.Context, k pawl.KeyRecord, latest string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	t := &s.keys
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	newest := ""
-	for _, have := range t.keys {
-		if have.ID == k.ID {
-			return pawl.ErrConflict
-		}
-		if have.Use == k.Use {
-			newest = have.ID
-		}
-	}
-	if newest != latest {
-		return pawl.ErrConflict
-	}
-	k.Sealed = slices.Clone(k.Sealed)
-	k.Created, k.SignsFrom = whole(k.Created, time.Millisecond), whole(k.SignsFrom, time.Millisecond)
-	k.Life = k.Life.Truncate(time.Millisecond)
-	t.keys = append(t.keys, k)
-	return nil
-}
-
-// RemoveKey implements [pawl.KeyStore].
-func (s *Store) RemoveKey(ctx context.Context, id string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	t := &s.keys
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i := slices.IndexFunc(t.keys, func(k pawl.KeyRecord) bool { return k.ID == id })
-	if i < 0 {
-		return pawl.ErrNotFound
-	}
-	t.keys = slices.Delete(t.keys, i, i+1)
-	return nil
+	return list
 }

@@ -18,11 +18,11 @@ var (
 	_ pawl.UserStore    = (*Store)(nil)
 	_ pawl.KeyStore     = (*Store)(nil)
 	_ pawl.AuditStore   = (*Store)(nil)
+	_ pawl.ClientStore  = (*Store)(nil)
 )
 
-// Store is a session store, a user table, a key store and an audit log in one.
-// All methods
-// are safe for concurrent use.
+// Store is a session store, a user table, a key store, an audit log and a table
+// of registered clients in one. All methods are safe for concurrent use.
 //
 // Locks are taken in the order everyone, shard, log. Whoever changes or reads
 // one user's sessions holds everyone for reading, so that EndAll is one moment
@@ -36,6 +36,7 @@ type Store struct {
 	users    userTable
 	keys     keyTable
 	audit    auditTable
+	clients  clientTable
 }
 
 const shardCount = 256
@@ -46,6 +47,8 @@ func New() *Store {
 	s.log.epoch = rand.Text()[:8]
 	s.users.byID = map[string]*person{}
 	s.users.byLogin = map[string]*person{}
+	s.users.resets = map[string]resetCode{}
+	s.clients.byID = map[string]pawl.RegisteredClient{}
 	for i := range s.shards {
 		s.shards[i].accounts = map[string]*account{}
 	}

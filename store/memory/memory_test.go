@@ -9,7 +9,7 @@ import (
 
 func open(testing.TB) storetest.Backend {
 	s := memory.New()
-	node := storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s}
+	node := storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s, Clients: s}
 	return storetest.Backend{Node: node, Second: node}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pawlauth/pawl"
@@ -17,17 +18,18 @@ type userTable struct {
 	mu      sync.RWMutex
 	byID    map[string]*person
 	byLogin map[string]*person
-	code    *[32]byte // of the setup offer
+	code    *[32]byte            // of the setup offer
+	resets  map[string]resetCode // by user
 }
 
 type person struct {
 	pawl.User
-	folded string
+	folded string // SortKey
 	claims []byte // User.Claims as JSON, as other stores keep them
 }
 
 func newPerson(u pawl.User) (*person, error) {
-	folded, err := pawl.FoldLogin(u.Login)
+	folded, err := u.SortKey()
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +98,7 @@ func (s *Store) SetPasswordHash(ctx context.Context, id, old, new string) error 
 	changed := *p
 	changed.PasswordHash = new
 	t.put(&changed)
+	delete(t.resets, id)
 	return nil
 }
 
@@ -123,26 +126,94 @@ func (t *userTable) add(p *person) error {
 	return nil
 }
 
-// ListUsers implements [pawl.UserStore].
-func (s *Store) ListUsers(ctx context.Context, after string, limit int) ([]pawl.User, error) {
+// CreateUsers implements [pawl.UserStore].
+func (s *Store) CreateUsers(ctx context.Context, us []pawl.User) ([]bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if folded, err := pawl.FoldLogin(after); err == nil {
-		after = folded
+	people := make([]*person, len(us))
+	for i, u := range us {
+		var err error
+		if people[i], err = newPerson(u); err != nil {
+			return nil, err
+		}
+	}
+	s.users.mu.Lock()
+	defer s.users.mu.Unlock()
+	taken := make([]bool, len(us))
+	for i, p := range people {
+		taken[i] = s.users.add(p) != nil
+	}
+	return taken, nil
+}
+
+// UpdateUser implements [pawl.UserStore].
+func (s *Store) UpdateUser(ctx context.Context, id string, c pawl.UserChange) (before, after pawl.User, err error) {
+	if err := ctx.Err(); err != nil {
+		return before, after, err
+	}
+	t := &s.users
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.byID[id]
+	if old == nil {
+		return before, after, pawl.ErrNotFound
+	}
+	if before, err = old.user(); err != nil {
+		return before, after, err
+	}
+	changed, err := newPerson(c.Apply(before))
+	if err != nil {
+		return before, after, err
+	}
+	if other := t.byLogin[changed.folded]; other != nil && other != old {
+		return before, after, pawl.ErrConflict
+	}
+	delete(t.byLogin, old.folded)
+	t.put(changed)
+	after, err = changed.user()
+	return before, after, err
+}
+
+// DeleteUser implements [pawl.UserStore].
+func (s *Store) DeleteUser(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := &s.users
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.byID[id]
+	if p == nil {
+		return pawl.ErrNotFound
+	}
+	delete(t.byID, id)
+	delete(t.byLogin, p.folded)
+	delete(t.resets, id)
+	return nil
+}
+
+// ListUsers implements [pawl.UserStore].
+func (s *Store) ListUsers(ctx context.Context, q pawl.UserQuery) ([]pawl.User, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	search, err := pawl.FoldLogin(q.Search)
+	if err != nil {
+		search = q.Search
 	}
 	t := &s.users
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	var found []*person
 	for folded, p := range t.byLogin {
-		if folded > after {
+		if folded > q.After && (q.Search == "" || p.ID == q.Search || p.Login != "" && strings.Contains(folded, search)) {
 			found = append(found, p)
 		}
 	}
 	slices.SortFunc(found, func(a, b *person) int { return cmp.Compare(a.folded, b.folded) })
 	var list []pawl.User
-	for _, p := range found[:min(max(limit, 0), len(found))] {
+	for _, p := range found[:min(max(q.Limit, 0), len(found))] {
 		u, err := p.user()
 		if err != nil {
 			return nil, err

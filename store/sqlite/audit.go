@@ -7,8 +7,8 @@ import (
 	"github.com/pawlauth/pawl"
 )
 
-const insertAudit = `INSERT INTO audit (at, kind, user, login, session, reason, rule, address, agent, label, key_id, actor)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertAudit = `INSERT INTO audit (at, kind, user, login, session, reason, rule, address, agent, label, key_id, actor, why, object)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // Append implements [pawl.AuditStore]. It shares a commit with whatever else is
 // being written.
@@ -18,15 +18,18 @@ func (s *Store) Append(ctx context.Context, events ...pawl.Event) error {
 	}
 	return s.writing(ctx, func(c *conn) error {
 		for i := range events {
-			e := &events[i]
-			_, err := c.exec(insertAudit, millis(e.At), e.Kind, e.User, e.Login, e.Session, e.Reason, int64(e.Row),
-				e.Client.Address, e.Client.Agent, e.Client.Label, e.Key, e.By)
-			if err != nil {
+			if err := appendAudit(c, &events[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func appendAudit(c *conn, e *pawl.Event) error {
+	_, err := c.exec(insertAudit, millis(e.At), e.Kind, e.User, e.Login, e.Session, e.Reason, int64(e.Row),
+		e.Client.Address, e.Client.Agent, e.Client.Label, e.Key, e.By, e.Why, e.Object)
+	return err
 }
 
 const (
@@ -37,7 +40,7 @@ const (
 // selectAudit says in SQL what q asks for. Its text has no value of q's in it,
 // and one of 32 forms: one prepared statement each.
 func selectAudit(q *pawl.AuditQuery, after int64) (query string, args []any) {
-	query = `SELECT id, at, kind, user, login, session, reason, rule, address, agent, label, key_id, actor FROM audit WHERE id > ?`
+	query = `SELECT id, at, kind, user, login, session, reason, rule, address, agent, label, key_id, actor, why, object FROM audit WHERE id > ?`
 	args = []any{after}
 	and := func(use bool, condition string, value any) {
 		if use {
@@ -99,7 +102,7 @@ func (s *Store) auditPage(c *conn, q *pawl.AuditQuery, after int64, page *pawl.A
 			At: fromMillis(r.int(1)), Kind: r.text(2), User: r.text(3), Login: r.text(4), Session: r.text(5),
 			Reason: r.text(6), Row: int(r.int(7)),
 			Client: pawl.Client{Address: r.text(8), Agent: r.text(9), Label: r.text(10)},
-			Key:    r.text(11), By: r.text(12),
+			Key:    r.text(11), By: r.text(12), Why: r.text(13), Object: r.text(14),
 		}})
 		return nil
 	}, args...)

@@ -40,7 +40,12 @@ var pragmas = []string{
 
 // connect opens path, an absolute one, with more pragmas if need be.
 func connect(ctx context.Context, path string, more ...string) (*conn, error) {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": append(pragmas[:len(pragmas):len(pragmas)], more...)}
+	return open(ctx, path, append(pragmas[:len(pragmas):len(pragmas)], more...))
+}
+
+// open opens path with these pragmas and no others.
+func open(ctx context.Context, path string, pragmas []string) (*conn, error) {
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": pragmas}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {

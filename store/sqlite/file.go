@@ -42,6 +42,9 @@ func create(ctx context.Context, path string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return fmt.Errorf("database %s cannot be created: %s is not a directory that can be read; create it, owned by the user Pawl runs as, mode 0700", path, dir)
 	}
+	if err := nothingLeft(path); err != nil {
+		return err
+	}
 	temp := path + ".new-" + rand.Text()[:8]
 	if err := createAt(ctx, temp); err != nil {
 		return fmt.Errorf("database %s cannot be created: %w; the user Pawl runs as must be able to write to %s, and the disk must have space", path, err, dir)
@@ -51,6 +54,17 @@ func create(ctx context.Context, path string) error {
 		return fmt.Errorf("database %s cannot be created: %w", path, err)
 	}
 	return syncDir(dir) // ErrExist: another process was first, and its database is as good
+}
+
+// nothingLeft refuses to make a database beside the log of one that is gone:
+// SQLite would play that into the new one.
+func nothingLeft(path string) error {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if _, err := os.Lstat(path + suffix); err == nil {
+			return fmt.Errorf("the database %s is not there, but its log %[1]s%s is: put the database back to it, or a backup in its place with \"pawl restore --replace\"; nothing was made", path, suffix)
+		}
+	}
+	return nil
 }
 
 func createAt(ctx context.Context, temp string) (err error) {

@@ -73,7 +73,7 @@ func migrateTo(c *conn, list []migration) (err error) {
 		return err
 	}
 	if have > int64(len(list)) {
-		return fmt.Errorf("it has schema %d, which a newer Pawl wrote; this one knows up to %d: run the newer Pawl, or put back the backup made before it", have, len(list))
+		return errNewer(have, len(list))
 	}
 	if err := c.script(createMigrations); err != nil {
 		return err
@@ -87,6 +87,10 @@ func migrateTo(c *conn, list []migration) (err error) {
 		}
 	}
 	return c.script("COMMIT")
+}
+
+func errNewer(have int64, knows int) error {
+	return fmt.Errorf("it has schema %d, which a newer Pawl wrote; this one knows up to %d: run the newer Pawl, or put back the backup made before it", have, knows)
 }
 
 // schemaVersion gives the last migration that was applied, 0 for none.

@@ -9,6 +9,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 
 	"github.com/pawlauth/pawl"
 )
@@ -18,6 +20,7 @@ var (
 	_ pawl.UserStore    = (*Store)(nil)
 	_ pawl.KeyStore     = (*Store)(nil)
 	_ pawl.AuditStore   = (*Store)(nil)
+	_ pawl.ClientStore  = (*Store)(nil)
 )
 
 // Options of [Open]. The zero value is what a server wants.
@@ -26,8 +29,8 @@ type Options struct {
 	Readers int
 }
 
-// Store is a session store, a user table, a key store and an audit log in one
-// file. All methods are safe for concurrent use.
+// Store is a session store, a user table, a key store, an audit log and a table
+// of registered clients in one file. All methods are safe for concurrent use.
 type Store struct {
 	path  string
 	epoch string // of the revocation log
@@ -50,11 +53,22 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if s.count <= 0 {
 		s.count = 4
 	}
+	before, err := os.Stat(full)
+	if err != nil {
+		return nil, s.fault(err)
+	}
 	c, err := connect(ctx, full)
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	if err := errors.Join(migrate(c), c.script("PRAGMA busy_timeout = 0")); err != nil { // the writer waits by itself
+	err = migrate(c)
+	if err == nil {
+		err = c.script("PRAGMA busy_timeout = 0") // the writer waits by itself
+	}
+	if err == nil { // from here on a restoration sees that it is open
+		err = sameFile(full, before)
+	}
+	if err != nil {
 		return nil, s.fault(errors.Join(err, c.close()))
 	}
 	s.w = newWriter(c)
@@ -62,6 +76,16 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		return nil, errors.Join(s.fault(err), s.Close())
 	}
 	return s, nil
+}
+
+// sameFile refuses a database that was put aside while it was being opened: what
+// would be written into it would be lost.
+func sameFile(path string, before fs.FileInfo) error {
+	now, err := os.Stat(path)
+	if err == nil && !os.SameFile(before, now) {
+		err = errors.New("it was replaced by another one at this moment: start again")
+	}
+	return err
 }
 
 func (s *Store) openReaders(ctx context.Context) error {

@@ -24,7 +24,7 @@ func openAt(t testing.TB, path string) storetest.Node {
 			t.Error(err)
 		}
 	})
-	return storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s}
+	return storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s, Clients: s}
 }
 
 func TestStore(t *testing.T)      { storetest.Run(t, open) }

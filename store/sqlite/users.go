@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/pawlauth/pawl"
@@ -57,8 +58,11 @@ func readUser(r row) (pawl.User, error) {
 func (s *Store) SetPasswordHash(ctx context.Context, id, old, new string) error {
 	return s.writing(ctx, func(c *conn) error {
 		changed, err := c.exec(`UPDATE users SET hash = ? WHERE id = ? AND hash = ?`, new, id, old)
-		if err != nil || changed == 1 {
+		if err != nil {
 			return err
+		}
+		if changed == 1 {
+			return voidReset(c, id)
 		}
 		if n, err := c.int(`SELECT count(*) FROM users WHERE id = ?`, id); err != nil {
 			return err
@@ -77,7 +81,7 @@ type userRow struct {
 
 func newUserRow(u pawl.User) (r userRow, err error) {
 	r.User = u
-	if r.folded, err = pawl.FoldLogin(u.Login); err != nil {
+	if r.folded, err = u.SortKey(); err != nil {
 		return r, err
 	}
 	roles, err := json.Marshal(append([]string{}, u.Roles...))
@@ -110,28 +114,126 @@ func addUser(c *conn, r userRow) error {
 	} else if n > 0 {
 		return pawl.ErrConflict
 	}
-	disabled := int64(0)
-	if r.Disabled {
-		disabled = 1
-	}
 	_, err := c.exec(`INSERT INTO users (id, folded, login, hash, disabled, roles, claims) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		r.ID, r.folded, r.Login, r.PasswordHash, disabled, r.roles, r.claims)
+		r.ID, r.folded, r.Login, r.PasswordHash, flag(r.Disabled), r.roles, r.claims)
+	return err
+}
+
+// CreateUsers implements [pawl.UserStore].
+func (s *Store) CreateUsers(ctx context.Context, us []pawl.User) ([]bool, error) {
+	rows := make([]userRow, len(us))
+	for i, u := range us {
+		var err error
+		if rows[i], err = newUserRow(u); err != nil {
+			return nil, err
+		}
+	}
+	taken := make([]bool, len(us))
+	err := s.writing(ctx, func(c *conn) error {
+		for i, r := range rows {
+			err := addUser(c, r)
+			if taken[i] = errors.Is(err, pawl.ErrConflict); err != nil && !taken[i] {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+// UpdateUser implements [pawl.UserStore].
+func (s *Store) UpdateUser(ctx context.Context, id string, change pawl.UserChange) (before, after pawl.User, err error) {
+	type result struct{ before, after pawl.User }
+	res := new(result)
+	err = s.writing(ctx, func(c *conn) error {
+		found := false
+		err := c.query(selectUser+`WHERE id = ?`, func(r row) (err error) {
+			found = true
+			res.before, err = readUser(r)
+			return err
+		}, id)
+		if err == nil && !found {
+			err = pawl.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		res.after = change.Apply(res.before)
+		return updateUser(c, res.after)
+	})
+	if err != nil {
+		return before, after, err
+	}
+	return res.before, res.after, nil
+}
+
+func updateUser(c *conn, u pawl.User) error {
+	r, err := newUserRow(u)
+	if err != nil {
+		return err
+	}
+	if n, err := c.int(`SELECT count(*) FROM users WHERE folded = ? AND id <> ?`, r.folded, r.ID); err != nil {
+		return err
+	} else if n > 0 {
+		return pawl.ErrConflict
+	}
+	_, err = c.exec(`UPDATE users SET folded = ?, login = ?, disabled = ?, roles = ?, claims = ? WHERE id = ?`,
+		r.folded, r.Login, flag(r.Disabled), r.roles, r.claims, r.ID)
+	return err
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// DeleteUser implements [pawl.UserStore].
+func (s *Store) DeleteUser(ctx context.Context, id string) error {
+	return s.writing(ctx, func(c *conn) error {
+		n, err := c.exec(`DELETE FROM users WHERE id = ?`, id)
+		if err == nil && n == 0 {
+			return pawl.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return voidReset(c, id)
+	})
+}
+
+func voidReset(c *conn, user string) error {
+	_, err := c.exec(`DELETE FROM reset_codes WHERE user = ?`, user)
 	return err
 }
 
 // ListUsers implements [pawl.UserStore].
-func (s *Store) ListUsers(ctx context.Context, after string, limit int) (list []pawl.User, err error) {
-	if folded, err := pawl.FoldLogin(after); err == nil {
-		after = folded
+func (s *Store) ListUsers(ctx context.Context, q pawl.UserQuery) (list []pawl.User, err error) {
+	query, args := selectUser+`WHERE folded > ? `, []any{q.After}
+	if q.Search != "" {
+		query += `AND (instr(folded, ?) > 0 AND login <> '' OR id = ?) `
+		args = append(args, searched(q.Search), q.Search)
 	}
 	err = s.reading(ctx, func(c *conn) error {
-		return c.query(selectUser+`WHERE folded > ? ORDER BY folded LIMIT ?`, func(r row) error {
+		return c.query(query+`ORDER BY folded LIMIT ?`, func(r row) error {
 			u, err := readUser(r)
 			list = append(list, u)
 			return err
-		}, after, int64(max(limit, 0)))
+		}, append(args, int64(max(q.Limit, 0)))...)
 	})
 	return list, err
+}
+
+// searched folds what is looked for as logins are.
+func searched(text string) string {
+	if folded, err := pawl.FoldLogin(text); err == nil {
+		return folded
+	}
+	return text // no login holds it
 }
 
 // OfferSetup implements [pawl.UserStore].

@@ -69,7 +69,7 @@ func events(entries []pawl.AuditEntry) []pawl.Event {
 func fullEvent() pawl.Event {
 	return pawl.Event{
 		At: noon.Add(7 * ms), Kind: pawl.EventReused, User: "u", Login: "ada", Session: "s", Reason: api.ReasonReused, Row: 7,
-		Client: pawl.Client{Address: "203.0.113.7", Agent: "Firefox on Linux", Label: "laptop"}, Key: "k", By: "root",
+		Client: pawl.Client{Address: "203.0.113.7", Agent: "Firefox on Linux", Label: "laptop"}, Key: "k", By: "root", Why: "because", Object: "o",
 	}
 }
 

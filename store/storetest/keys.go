@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,9 +19,10 @@ func Keys(t *testing.T, open Open) {
 		name string
 		run  func(*fixture)
 	}{
-		{"keys are read as stored, oldest first", keyRoundTrip},
-		{"of nodes that add a key at once, one is first", keyConflict},
-		{"a key is removed once", keyRemove},
+		{"keys are read as stored, in their order", keyRoundTrip},
+		{"a list is replaced only where it is as it was read", keyConflict},
+		{"of nodes that replace the list at once, one is first", keyRace},
+		{"no reader sees half a list", keyAtomic},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -36,61 +38,117 @@ func newKey(id, use string, i int) pawl.KeyRecord {
 	}
 }
 
+// newKeys is a list of n keys of both uses, sealed in some way.
+func newKeys(n int, sealed string) (list []pawl.KeyRecord) {
+	for i := range n {
+		k := newKey(fmt.Sprint("k", i), []string{pawl.UseAccess, pawl.UseRefresh}[i%2], i)
+		k.Sealed = []byte(sealed)
+		list = append(list, k)
+	}
+	return list
+}
+
+func (f *fixture) keys(node Node) []pawl.KeyRecord {
+	f.Helper()
+	list, err := node.Keys.Keys(f.ctx)
+	f.must(err)
+	return list
+}
+
 func keyRoundTrip(f *fixture) {
-	if keys, err := f.Keys.Keys(f.ctx); err != nil || len(keys) != 0 {
-		f.Fatalf("a new store has keys: %v, %v", keys, err)
+	if keys := f.keys(f.Node); len(keys) != 0 {
+		f.Fatalf("a new store has keys: %v", keys)
 	}
 	var want []pawl.KeyRecord
-	latest := map[string]string{}
 	for i, use := range []string{pawl.UseAccess, pawl.UseRefresh, pawl.UseRefresh, pawl.UseAccess} {
-		k := newKey(fmt.Sprint("z-", 9-i), use, i)
-		f.must(f.Keys.AddKey(f.ctx, k, latest[use]))
-		want, latest[use] = append(want, k), k.ID
+		next := append(slices.Clone(want), newKey(fmt.Sprint("z-", 9-i), use, i))
+		f.must(f.Node.Keys.ReplaceKeys(f.ctx, want, next))
+		want = next
 	}
-	for _, node := range []Node{f.Node, f.Second} {
-		got, err := node.Keys.Keys(f.ctx)
-		f.must(err)
-		if diff := cmp.Diff(want, got); diff != "" {
-			f.Errorf("keys (-want +got):\n%s", diff)
+	for _, list := range [][]pawl.KeyRecord{want, {want[3], want[0]}, nil} { // another order, fewer, none
+		f.must(f.Second.Keys.ReplaceKeys(f.ctx, want, list))
+		for _, node := range []Node{f.Node, f.Second} {
+			got := f.keys(node)
+			if len(got)+len(list) > 0 {
+				if diff := cmp.Diff(list, got); diff != "" {
+					f.Errorf("keys (-want +got):\n%s", diff)
+				}
+			}
+			for i := range got {
+				got[i].Sealed[0] = 99 // the reader's own copy
+			}
 		}
-		got[0].Sealed[0] = 99 // the reader's own copy
+		want = list
 	}
 }
 
 func keyConflict(f *fixture) {
-	f.is(f.Keys.AddKey(f.ctx, newKey("a", pawl.UseAccess, 0), "none such"), pawl.ErrConflict)
-	latest := ""
+	stored := newKeys(3, "old")
+	f.must(f.Node.Keys.ReplaceKeys(f.ctx, nil, stored))
+	resealed := newKeys(3, "new")
+	for name, from := range map[string][]pawl.KeyRecord{
+		"nothing":          nil,
+		"fewer":            stored[:2],
+		"more":             newKeys(4, "old"),
+		"another order":    {stored[1], stored[0], stored[2]},
+		"sealed otherwise": {stored[0], resealed[1], stored[2]},
+	} {
+		f.is(f.Second.Keys.ReplaceKeys(f.ctx, from, resealed), pawl.ErrConflict)
+		if diff := cmp.Diff(stored, f.keys(f.Node)); diff != "" {
+			f.Errorf("replaced though the caller had read %s (-want +got):\n%s", name, diff)
+		}
+	}
+	f.must(f.Second.Keys.ReplaceKeys(f.ctx, stored, resealed))
+	f.is(f.Node.Keys.ReplaceKeys(f.ctx, stored, stored), pawl.ErrConflict)
+}
+
+func keyRace(f *fixture) {
+	var list []pawl.KeyRecord
 	for round := range 5 {
 		var wg sync.WaitGroup
-		var added atomic.Int64
+		var replaced atomic.Int64
 		for i := range 16 {
 			wg.Go(func() {
-				k := newKey(fmt.Sprint(round, "-", i), pawl.UseAccess, round)
-				if err := []Node{f.Node, f.Second}[i%2].Keys.AddKey(f.ctx, k, latest); err == nil {
-					added.Add(1)
+				to := append(slices.Clone(list), newKey(fmt.Sprint(round, "-", i), pawl.UseAccess, round))
+				if err := []Node{f.Node, f.Second}[i%2].Keys.ReplaceKeys(f.ctx, list, to); err == nil {
+					replaced.Add(1)
 				}
 			})
 		}
 		wg.Wait()
-		keys, err := f.Keys.Keys(f.ctx)
-		if err != nil || added.Load() != 1 || len(keys) != round+1 {
-			f.Fatalf("round %d: %d added, keys %v, %v", round, added.Load(), keys, err)
+		if list = f.keys(f.Node); replaced.Load() != 1 || len(list) != round+1 {
+			f.Fatalf("round %d: replaced %d times, %d keys", round, replaced.Load(), len(list))
 		}
-		latest = keys[round].ID
-		f.is(f.Keys.AddKey(f.ctx, newKey("late", pawl.UseAccess, round), ""), pawl.ErrConflict)
-		f.is(f.Keys.AddKey(f.ctx, newKey(latest, pawl.UseAccess, round), latest), pawl.ErrConflict)
 	}
-	f.must(f.Keys.AddKey(f.ctx, newKey("r", pawl.UseRefresh, 0), "")) // the other use is apart
 }
 
-func keyRemove(f *fixture) {
-	f.is(f.Keys.RemoveKey(f.ctx, "a"), pawl.ErrNotFound)
-	f.must(f.Keys.AddKey(f.ctx, newKey("a", pawl.UseAccess, 0), ""))
-	f.must(f.Keys.AddKey(f.ctx, newKey("b", pawl.UseAccess, 1), "a"))
-	f.must(f.Second.Keys.RemoveKey(f.ctx, "a"))
-	f.is(f.Keys.RemoveKey(f.ctx, "a"), pawl.ErrNotFound)
-	keys, err := f.Keys.Keys(f.ctx)
-	if err != nil || len(keys) != 1 || keys[0].ID != "b" {
-		f.Errorf("keys %v, %v", keys, err)
+// keyAtomic lets lists of which each is told by its length and its seal take
+// turns.
+func keyAtomic(f *fixture) {
+	lists := [][]pawl.KeyRecord{newKeys(40, "forty"), newKeys(7, "seven")}
+	f.must(f.Node.Keys.ReplaceKeys(f.ctx, nil, lists[0]))
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for _, node := range []Node{f.Node, f.Second} {
+		wg.Go(func() {
+			for !done.Load() {
+				got, err := node.Keys.Keys(f.ctx)
+				if err != nil || len(got) != 40 && len(got) != 7 {
+					f.Errorf("read %d keys, %v", len(got), err)
+					return
+				}
+				if diff := cmp.Diff(lists[map[int]int{40: 0, 7: 1}[len(got)]], got); diff != "" {
+					f.Errorf("neither list (-want +got):\n%s", diff)
+					return
+				}
+			}
+		})
 	}
+	for i := range 20 {
+		if err := f.Node.Keys.ReplaceKeys(f.ctx, lists[i%2], lists[(i+1)%2]); err != nil {
+			f.Errorf("turn %d: %v", i, err)
+		}
+	}
+	done.Store(true)
+	wg.Wait()
 }

@@ -30,6 +30,9 @@ func Sessions(t *testing.T, open Open) {
 		{"rotate applies to the state it was made from only", rotateConditions},
 		{"end ends once", endOnce},
 		{"list gives what has not ended, oldest first", list},
+		{"scan gives every session once, with its mark", scanAll},
+		{"scan misses nothing that stays", scanMoves},
+		{"live sessions are counted", countLive},
 
 		{"a mark ends what was signed in before", markEnds},
 		{"a mark never moves back", markMonotonic},

@@ -3,7 +3,7 @@
 //
 //	func open(t testing.TB) storetest.Backend {
 //		s := newStore(t)
-//		node := storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s}
+//		node := storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s, Clients: s}
 //		return storetest.Backend{Node: node, Second: node} // or another process's view
 //	}
 //	func TestStore(t *testing.T)      { storetest.Run(t, open) }
@@ -25,6 +25,7 @@ type Node struct {
 	Users    pawl.UserStore
 	Keys     pawl.KeyStore
 	Audit    pawl.AuditStore
+	Clients  pawl.ClientStore
 }
 
 // Backend is a new, empty store.
@@ -44,4 +45,5 @@ func Run(t *testing.T, open Open) {
 	t.Run("Users", func(t *testing.T) { Users(t, open) })
 	t.Run("Keys", func(t *testing.T) { Keys(t, open) })
 	t.Run("Audit", func(t *testing.T) { Audit(t, open) })
+	t.Run("Clients", func(t *testing.T) { Clients(t, open) })
 }

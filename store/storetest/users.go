@@ -27,6 +27,14 @@ func Users(t *testing.T, open Open) {
 		{"SECURITY 44: only the last code is good, and none beside an administrator", setupClosed},
 		{"a setup that conflicts leaves the code good", setupConflict},
 		{"racing writers do not undo each other", userRaces},
+		{"many are added in one step, those that are taken apart", usersMany},
+		{"what is to be changed is changed, and nothing else", userUpdate},
+		{"changes of different things do not undo each other", userUpdateRaces},
+		{"a deleted user is gone, and the code with them", userDelete},
+		{"users without a login have an ID only", userNoLogin},
+		{"users are searched by a part of the login or the ID", userSearch},
+		{"SECURITY 59: a reset code is good once, the last one, until it expires", resetOnce},
+		{"a new password voids the reset code", resetVoided},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +135,7 @@ func userList(f *fixture) {
 	for _, limit := range []int{1, 2, 7, 100} {
 		after, got := "", []string(nil)
 		for {
-			page, err := f.Users.ListUsers(f.ctx, after, limit)
+			page, err := f.Users.ListUsers(f.ctx, pawl.UserQuery{After: after, Limit: limit})
 			f.must(err)
 			if len(page) == 0 {
 				break
@@ -145,7 +153,7 @@ func userList(f *fixture) {
 			f.Errorf("limit %d (-want +got):\n%s", limit, diff)
 		}
 	}
-	if page, err := f.Users.ListUsers(f.ctx, "", 0); err != nil || len(page) != 0 {
+	if page, err := f.Users.ListUsers(f.ctx, pawl.UserQuery{}); err != nil || len(page) != 0 {
 		f.Errorf("limit 0: %v, %v", page, err)
 	}
 }
@@ -177,7 +185,7 @@ func setupOnce(f *fixture) {
 		})
 	}
 	wg.Wait()
-	list, err := f.Users.ListUsers(f.ctx, "", 100)
+	list, err := f.Users.ListUsers(f.ctx, pawl.UserQuery{Limit: 100})
 	if err != nil || made.Load() != 1 || len(list) != 1 {
 		f.Errorf("%d made, users %v, %v", made.Load(), list, err)
 	}

@@ -1,0 +1,339 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/httpapi"
+)
+
+func resetBody(code, password string) string {
+	return fmt.Sprintf(`{"code":%q,"newPassword":%q}`, code, password)
+}
+
+func TestTheLifeOfAUser(t *testing.T) {
+	s := startStaffed(t)
+	why := "?why=" + url.QueryEscape("ticket 7: „left“")
+	path := func(u api.UserInfo) string { return "/admin/api/users/" + url.PathEscape(u.ID) }
+
+	u := read[api.UserInfo](s.send("POST", "/admin/api/users", `{"userId":" Bob@Example.com ","roles":["reader"],"claims":{"team":"blue"}}`, s.root).is(201, ""))
+	want := api.UserInfo{ID: u.ID, UserID: "bob@example.com", Roles: []string{"reader"}, Claims: map[string]any{"team": "blue"}}
+	if u.ID == "" || !reflect.DeepEqual(u, want) {
+		t.Errorf("created %+v", u)
+	}
+	s.send("POST", "/admin/api/users", `{"userId":"BOB@example.com"}`, s.root).is(409, "conflict").says("taken")
+	s.send("POST", "/admin/api/users", `{"userId":"eve","password":"chosen by somebody else"}`, s.root).is(400, "invalid_request").says(`unknown member "password"`)
+
+	// SECURITY 59: the password is the person's.
+	offer := read[api.ResetOffer](s.send("POST", path(u)+"/reset", "", s.root).is(201, ""))
+	s.send("POST", "/api/password/reset", resetBody(offer.Code, pass)).is(204, "").keepsCookie()
+	in := s.send("POST", "/api/login", loginBody("bob@example.com", pass), own).is(200, "")
+	if got := read[api.UserInfo](s.send("GET", path(u), "", s.root).is(200, "")); !got.HasPassword {
+		t.Errorf("%+v", got)
+	}
+
+	got := read[api.UserInfo](s.send("PATCH", path(u), `{"userId":"robert","roles":["writer"]}`, s.root).is(200, ""))
+	if got.UserID != "robert" || !slices.Equal(got.Roles, []string{"writer"}) || got.Claims["team"] != "blue" || got.Disabled {
+		t.Errorf("changed: %+v", got)
+	}
+	s.send("PATCH", path(u), `{"claims":{}}`, s.root).is(200, "")
+	turned := s.turn(in.cookie.Value)
+	if me := read[api.Me](s.send("GET", "/api/session", "", bearer(s.send("POST", "/api/reissue", "", cookie(turned), own).is(200, "").tokens.AccessToken)).is(200, "")); !slices.Equal(me.Roles, []string{"writer"}) || len(me.Claims) > 0 {
+		t.Errorf("after the reissue: %+v", me)
+	}
+	s.send("PATCH", path(u), `{"userId":"root"}`, s.root).is(409, "conflict").says("taken")
+
+	// SECURITY 25: out is out.
+	s.send("PATCH", path(u)+why, `{"disabled":true}`, s.root).is(200, "")
+	s.send("GET", "/api/session", "", bearer(in.tokens.AccessToken)).is(401, "login_required disabled")
+	s.send("POST", "/api/reissue", "", cookie(turned), own).is(401, "login_required disabled").keepsCookie()
+	s.send("POST", "/api/login", loginBody("robert", pass), own).is(401, "login_required disabled")
+	s.send("PATCH", path(u), `{"disabled":false}`, s.root).is(200, "")
+	again := s.send("POST", "/api/login", loginBody("robert", pass), own).is(200, "")
+
+	// SYSTEM B13
+	s.send("DELETE", path(u)+why, "", s.root).is(204, "")
+	s.send("GET", "/api/session", "", bearer(again.tokens.AccessToken)).is(401, "login_required disabled")
+	s.send("POST", "/api/reissue", "", cookie(again.cookie.Value), own).is(401, "login_required disabled").keepsCookie()
+	s.send("POST", "/api/login", loginBody("robert", pass), own).is(401, "invalid_credentials")
+	for _, route := range []string{"GET ", "PATCH ", "DELETE ", "POST "} {
+		method, _ := split(route + "x")
+		at, body := path(u)+why, ""
+		switch method {
+		case "GET":
+			at = path(u)
+		case "PATCH":
+			body = `{"roles":[]}`
+		case "POST":
+			at = path(u) + "/reset"
+		}
+		s.send(method, at, body, s.root).is(404, "not_found").says("no user")
+	}
+}
+
+func TestWhatAPatchMayBe(t *testing.T) {
+	s := startStaffed(t)
+	u := s.Add(pawl.User{ID: "id-anna", Login: "anna", Roles: []string{"a"}, Claims: map[string]any{"b": "c"}})
+	for _, c := range []struct {
+		body   string
+		status int
+		says   string
+	}{
+		{`{}`, 400, "changes nothing"},
+		{``, 400, "missing"},
+		{`{"userId":null}`, 400, `"userId" is null`},
+		{`{"roles":null}`, 400, `"roles" is null`},
+		{`{"claims":null}`, 400, `"claims" is null`},
+		{`{"disabled":null}`, 400, `"disabled" is null`},
+		{`{"disabled":true}`, 400, "why"},
+		{`{"userId":""}`, 400, "missing"},
+		{`{"userId":"a\u0000b"}`, 400, "control"},
+		{`{"roles":[""]}`, 400, "a role is empty"},
+		{`{"roles":[null]}`, 400, "a role is empty"},
+		{`{"claims":{"sub":"id-root"}}`, 400, "sub"},
+		{`{"claims":{"x":"` + strings.Repeat("y", 5000) + `"}}`, 400, "bytes"},
+		{`{"claims":[]}`, 400, `"claims" must be a map`},
+		{`{"password":"x"}`, 400, "unknown member"},
+		{`{"passwordHash":"x"}`, 400, "unknown member"},
+		{`{"id":"x"}`, 400, "unknown member"},
+		{`{"claims":{"x":"` + strings.Repeat("y", httpapi.MaxBody) + `"}}`, 413, "KiB"},
+	} {
+		s.send("PATCH", "/admin/api/users/id-anna", c.body, s.root).is(c.status, "invalid_request").says(c.says)
+	}
+	if now, err := s.Service.User(context.Background(), u.ID); err != nil || !reflect.DeepEqual(now, u) {
+		t.Errorf("%v; now %+v", err, now)
+	}
+	s.send("POST", "/admin/api/users", `{"userId":"x","claims":{"exp":1}}`, s.root).is(400, "invalid_request")
+}
+
+func TestUsersArePaged(t *testing.T) {
+	s := startStaffed(t)
+	want := []string{"id-root"}
+	for i := range 23 {
+		u := pawl.User{ID: fmt.Sprintf("Person/%02d", i)}
+		if i%3 > 0 { // every third has no login
+			u.Login = fmt.Sprintf("p%02d@example.com", (i*7)%23)
+		}
+		s.Add(u)
+		want = append(want, u.ID)
+	}
+	all := func(query string) (ids []string) {
+		next := ""
+		for range 40 {
+			p := read[api.UserPage](s.send("GET", "/admin/api/users?limit=4"+query+next, "", s.root).is(200, ""))
+			for _, u := range p.Users {
+				ids = append(ids, u.ID)
+			}
+			if len(p.Users) > 4 || p.More != (p.Next != "") {
+				t.Fatalf("page %+v", p)
+			}
+			if !p.More {
+				return ids
+			}
+			next = "&after=" + p.Next
+		}
+		t.Fatal("no end of pages")
+		return nil
+	}
+	check := func(query string, want []string) {
+		got := all(query)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %d users %v, want %d %v", query, len(got), got, len(want), want)
+		}
+	}
+	check("", want)
+	var logins []string
+	for i := range 23 {
+		if i%3 > 0 {
+			logins = append(logins, fmt.Sprintf("Person/%02d", i))
+		}
+	}
+	check("&search=%20@EXAMPLE.", logins)
+	check("&search=Person/06", []string{"Person/06"}) // has no login
+	check("&search=person/06", nil)
+	check("&search=nobody", nil)
+	if p := read[api.UserPage](s.send("GET", "/admin/api/users", "", s.root).is(200, "")); len(p.Users) != 24 || p.More {
+		t.Errorf("without parameters: %d users, more: %v", len(p.Users), p.More)
+	}
+}
+
+func TestQueriesAreStrict(t *testing.T) {
+	s := startStaffed(t)
+	long := strings.Repeat("é", 201)
+	for _, c := range []struct {
+		route, says string
+	}{
+		{"GET /admin/api/users?limit=0", "1 to 200"},
+		{"GET /admin/api/users?limit=201", "1 to 200"},
+		{"GET /admin/api/users?limit=", "1 to 200"},
+		{"GET /admin/api/users?limit=1&limit=2", "twice"},
+		{"GET /admin/api/users?after=%21", "unchanged"},
+		{"GET /admin/api/users?Search=x", "unknown query parameter"},
+		{"GET /admin/api/users?why=x", "unknown query parameter"},
+		{"GET /admin/api/users?search=%zz", "well-formed"},
+		{"GET /admin/api/users?search=a;b=c", "well-formed"},
+		{"GET /admin/api/clients?limit=1", "no query parameters"},
+		{"GET /admin/api/users?access_token=x", "never in the URL"}, // SECURITY 52
+		{"GET /admin/api/sessions?from=yesterday", "must be a time"},
+		{"GET /admin/api/sessions?to=2026-01-02", "must be a time"},
+		{"GET /admin/api/sessions?address=example.com", "must be an address"},
+		{"GET /admin/api/sessions?address=10.0.0.0/33", "must be an address"},
+		{"GET /admin/api/sessions?after=x", "Begin without one"},
+		{"GET /admin/api/audit?after=x", "Begin without one"},
+		{"GET /admin/api/audit?limit=x", "1 to 200"},
+		{"GET /admin/api/audit?from=x", "must be a time"},
+		{"DELETE /admin/api/sessions", "Say why"},
+		{"DELETE /admin/api/sessions?why=", "1 to 200 printable"},
+		{"DELETE /admin/api/sessions?why=%20", "1 to 200 printable"},
+		{"DELETE /admin/api/sessions?why=a%0Ab", "printable"},
+		{"DELETE /admin/api/sessions?why=%E2%80%AEa", "printable"},
+		{"DELETE /admin/api/sessions?why=%ff", "UTF-8"},
+		{"DELETE /admin/api/sessions?why=" + url.QueryEscape(long), "1 to 200"},
+		{"DELETE /admin/api/sessions?why=a&why=b", "twice"},
+		{"DELETE /admin/api/users/id-root", "Say why"},
+		{"DELETE /admin/api/users/id-root/sessions", "Say why"},
+		{"DELETE /admin/api/users/id-root/sessions/x", "Say why"},
+		{"DELETE /admin/api/clients/only-feed", "Say why"},
+		{"DELETE /admin/api/keys/x", "Say why"},
+		{"POST /admin/api/keys", "Say why"},
+	} {
+		method, path := split(c.route)
+		s.send(method, path, "", s.root).is(400, "invalid_request").says(c.says)
+	}
+	s.send("DELETE", "/admin/api/users/id-root/sessions?why="+url.QueryEscape(long[2:]), "", s.root).is(200, "")
+}
+
+// Subjects are the user table's: any byte can be in them.
+func TestSubjectsArePathSegments(t *testing.T) {
+	s := startStaffed(t)
+	for i, id := range []string{
+		"a@example.com", "a/b", "//", "/a/", "a//b", "../../healthz", "..", ".", "a b", "ä€", "a%2Fb", "a?b#c", "sessions", "a+b", "a:b;c,d=e&f", `"\<>`, "\x7f",
+	} {
+		t.Run(fmt.Sprintf("%q", id), func(t *testing.T) {
+			s.Add(pawl.User{ID: id, Login: fmt.Sprint("login", i)})
+			tokens := s.SignIn(id)
+			at := "/admin/api/users/" + strings.ReplaceAll(url.PathEscape(id), ".", "%2E")
+			if got := read[api.UserInfo](s.send("GET", at, "", s.root).is(200, "")); got.ID != id {
+				t.Errorf("got %q", got.ID)
+			}
+			p := read[api.SessionPage](s.send("GET", at+"/sessions", "", s.root).is(200, ""))
+			if len(p.Sessions) != 1 || p.Sessions[0].User != id || p.Sessions[0].ID != tokens.SessionID {
+				t.Errorf("sessions %+v", p)
+			}
+			s.send("DELETE", at+"/sessions/"+tokens.SessionID+"?why=x", "", s.root).is(204, "")
+			s.send("DELETE", at+"?why=x", "", s.root).is(204, "")
+			s.send("GET", at, "", s.root).is(404, "not_found")
+		})
+	}
+	// What is not encoded is a path, and no other name of a user.
+	for _, path := range []string{"/admin/api/users/../users", "/admin/api/users//sessions", "/admin/api/users/", "/admin/api/users/./sessions", "/admin/api/users/a/b"} {
+		s.send("GET", path, "", s.root).is(404, "not_found").says("nothing at this path")
+	}
+}
+
+func TestResetCodes(t *testing.T) {
+	s := startStaffed(t, withAPI(func(o *httpapi.Options) { o.ResetURL = "https://app.example.com/new-password" }),
+		withConfig(func(c *pawl.Config) { c.ResetTTL = 10 * time.Minute }))
+	s.AddUser("anna", pass)
+	offer := func() api.ResetOffer {
+		return read[api.ResetOffer](s.send("POST", "/admin/api/users/id-anna/reset", "", s.clients["users"]).is(201, ""))
+	}
+	o := offer()
+	if o.Link != "https://app.example.com/new-password#code="+o.Code || !o.ExpiresAt.Equal(s.Clock.Now().Add(10*time.Minute)) {
+		t.Errorf("link %s, expires %v", o.Link, o.ExpiresAt)
+	}
+	session := s.SignIn("id-anna")
+	for _, c := range []struct {
+		name, body string
+		status     int
+		code       string
+	}{
+		{"too short", resetBody(o.Code, "short"), 400, "invalid_request"},
+		{"no password", `{"code":"` + o.Code + `"}`, 400, "invalid_request"},
+		{"no code", `{"newPassword":"` + pass2 + `"}`, 403, "access_denied"},
+		{"a wrong code", resetBody(strings.Repeat("a", 26), pass2), 403, "access_denied"},
+		{"too large", resetBody(strings.Repeat("a", httpapi.MaxBody), pass2), 413, "invalid_request"},
+		{"right, in upper case", resetBody(" "+strings.ToUpper(o.Code), pass2), 204, ""},
+		{"right, once more: the answer was lost", resetBody(o.Code, pass2), 204, ""},
+		{"used", resetBody(o.Code, pass), 403, "access_denied"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.send("POST", "/api/password/reset", c.body).is(c.status, c.code).keepsCookie()
+		})
+	}
+	s.send("GET", "/api/session", "", bearer(session.AccessToken)).is(401, "login_required password_changed")
+	s.send("POST", "/api/reissue", "", cookie(session.RefreshToken), own).is(401, "login_required password_changed")
+	s.send("POST", "/api/login", loginBody("anna", pass2), own).is(200, "")
+	s.send("POST", "/api/login", loginBody("anna", pass), own).is(401, "invalid_credentials")
+
+	late := offer()
+	s.Advance(10 * time.Minute)
+	s.send("POST", "/api/password/reset", resetBody(late.Code, pass)).is(403, "access_denied").says("expired")
+	// SECURITY 36: no other site's page sets a password
+	s.send("POST", "/api/password/reset", resetBody(offer().Code, pass), "Sec-Fetch-Site: cross-site").is(403, "cross_site")
+}
+
+// errClients is a store of clients that cannot answer.
+type errClients struct{ pawl.ClientStore }
+
+func (errClients) ClientByID(context.Context, string) (pawl.RegisteredClient, error) {
+	return pawl.RegisteredClient{}, errors.New("down")
+}
+
+// SECURITY 62: a failing store is 503 for everybody who may, loses nothing and
+// changes nothing.
+func TestAFailingStoreLosesNothing(t *testing.T) {
+	for _, r := range adminRoutes {
+		if strings.Contains(r.route, "/clients") || strings.Contains(r.route, "/audit") {
+			continue // in stores that the faults leave alone
+		}
+		t.Run(r.route, func(t *testing.T) {
+			t.Parallel()
+			s := startStaffed(t)
+			method, path := s.prepared(r.route)
+			who := s.root
+			if r.scope != "" {
+				who = s.clients[r.scope]
+			}
+			s.StoreDown(true)
+			a := s.send(method, path, r.body, who).is(503, "unavailable").keepsCookie()
+			if a.header.Get("Retry-After") == "" || a.header.Get("WWW-Authenticate") != "" {
+				t.Errorf("headers %v", a.header)
+			}
+			s.StoreDown(false)
+			s.send(method, path, r.body, who).is(r.status, "")
+		})
+	}
+	s := startStaffed(t, withConfig(func(c *pawl.Config) { c.Clients = errClients{c.Clients} }))
+	if a := s.send("GET", "/admin/api/users", "", s.clients["users"]).is(503, "unavailable"); a.header.Get("WWW-Authenticate") != "" {
+		t.Error("a 503 with a challenge")
+	}
+}
+
+func TestWhatIsNotThereIsNotFound(t *testing.T) {
+	s := start(t, withConfig(func(c *pawl.Config) {
+		c.Audit, c.Clients = nil, nil
+		c.Users = struct{ pawl.Users }{c.Users} // somebody else's table
+	}))
+	if err := s.store.CreateUser(t.Context(), pawl.User{ID: "id-root", Login: "root", Roles: []string{pawl.RoleAdmin}}); err != nil {
+		t.Fatal(err)
+	}
+	root := bearer(s.SignIn("id-root").AccessToken)
+	s.send("GET", "/admin/api/clients", "", root).is(404, "not_found").says("no registered clients")
+	s.send("GET", "/admin/api/users", "", basic("a", "b")).is(401, "invalid_credentials")
+	s.send("GET", "/admin/api/audit", "", root).is(404, "not_found")
+	s.send("GET", "/admin/api/users", "", root).is(404, "not_found").says("not kept here")
+	s.send("POST", "/admin/api/users", `{"userId":"x"}`, root).is(404, "not_found")
+	s.send("POST", "/api/password/reset", resetBody("x", pass)).is(404, "not_found")
+}

@@ -1,0 +1,4 @@
+package cli
+
+// EventLevels for tests.
+var EventLevels = eventLevels
