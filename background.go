@@ -14,9 +14,9 @@ const (
 	pageSize    = 1000
 )
 
-// goEvery runs f every d until the service is closed. Trouble is logged once
-// when it begins and once when it is over.
-func (s *Service) goEvery(ctx context.Context, d time.Duration, what string, f func(context.Context) error) {
+// goEvery runs f every d, and when wake says so, until the service is closed.
+// Trouble is logged once when it begins and once when it is over.
+func (s *Service) goEvery(ctx context.Context, d time.Duration, wake <-chan struct{}, what string, f func(context.Context) error) {
 	s.done.Go(func() {
 		tick := time.NewTicker(d)
 		defer tick.Stop()
@@ -26,6 +26,7 @@ func (s *Service) goEvery(ctx context.Context, d time.Duration, what string, f f
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+			case <-wake:
 			}
 			err := f(ctx)
 			if ctx.Err() != nil {
@@ -54,6 +55,7 @@ func (s *Service) followOnce(ctx context.Context) error {
 		}
 		s.revoked.Add(page.Entries...)
 		s.cursor = page.Cursor
+		s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
 		if !page.More {
 			return nil
 		}

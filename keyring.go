@@ -75,6 +75,7 @@ func (s *Service) useKeys(recs []KeyRecord) error {
 	}
 	ring.accessLife = longestLife(ofUse(recs, UseAccess), s.admin.tokenLife(UseAccess))
 	s.keys.Store(ring)
+	s.nudge()
 	s.warnOfWaiting(recs)
 	return ring.err
 }

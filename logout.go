@@ -76,7 +76,7 @@ func (s *Service) end(ctx context.Context, key SessionKey, reason string, by Cli
 
 // noteEnd makes an end that the store holds felt here at once.
 func (s *Service) noteEnd(ctx context.Context, key SessionKey, reason string, at time.Time, by Client) {
-	s.revoked.Add(sessionRevocation(key, reason, at))
+	s.revoke(sessionRevocation(key, reason, at))
 	s.emit(ctx, Event{At: at, Kind: EventSessionEnded, User: key.User, Session: key.ID, Reason: reason, Client: by})
 }
 

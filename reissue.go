@@ -155,7 +155,7 @@ func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presente
 		if !ended { // it ended otherwise meanwhile: say how
 			return t, false, nil
 		}
-		s.revoked.Add(sessionRevocation(key, api.ReasonReused, now))
+		s.revoke(sessionRevocation(key, api.ReasonReused, now))
 		event.Kind, event.Reason = EventReused, api.ReasonReused
 		s.emit(ctx, event)
 		return t, true, d.Err

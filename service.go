@@ -93,6 +93,10 @@ type Service struct {
 	revoked token.Revoked
 	cursor  string // of the revocation log; the follower's own
 
+	wake     chan struct{} // has the log read at once
+	watching watchers
+	closing  <-chan struct{}
+
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
@@ -110,6 +114,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		access:  token.AccessVerifier{Issuer: cfg.Issuer, Audience: cfg.Audience},
 		refresh: token.RefreshVerifier{Issuer: cfg.Issuer},
 		users:   newUserCache(cfg.Users, cfg.UserCache, cfg.Now),
+		wake:    make(chan struct{}, 1),
 	}
 	s.admin = KeyAdmin{Store: cfg.Keys, MasterKey: cfg.MasterKey, Policy: cfg.KeyPolicy, Lifetimes: cfg.Policy, Now: cfg.Now}
 	s.audit.store, s.audit.log = cfg.Audit, cfg.Log
@@ -121,11 +126,11 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("read the revocations: %w", err)
 	}
 	background, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.goEvery(background, followEvery, "follow the revocation log", s.followOnce)
-	s.goEvery(background, cfg.KeyPolicy.Reload, "reload the keys", s.loadKeys)
-	s.goEvery(background, sweepEvery, "clean up", s.sweepOnce)
-	s.goEvery(background, sweepEvery, "clean up the audit log", s.sweepAudit)
+	s.stop, s.closing = stop, background.Done()
+	s.goEvery(background, followEvery, s.wake, "follow the revocation log", s.followOnce)
+	s.goEvery(background, cfg.KeyPolicy.Reload, nil, "reload the keys", s.loadKeys)
+	s.goEvery(background, sweepEvery, nil, "clean up", s.sweepOnce)
+	s.goEvery(background, sweepEvery, nil, "clean up the audit log", s.sweepAudit)
 	return s, nil
 }
 

@@ -120,7 +120,7 @@ func (s *Service) endUser(ctx context.Context, user, keep, reason string) (int, 
 		return 0, unavailable(err)
 	}
 	s.users.forget(user)
-	s.revoked.Add(token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now})
+	s.revoke(token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now})
 	s.emit(ctx, Event{At: now, Kind: EventUserEnded, User: user, Reason: reason})
 	return n, nil
 }
@@ -147,7 +147,7 @@ func (s *Service) EndAll(ctx context.Context, reason string) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	s.revoked.Add(token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now})
+	s.revoke(token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now})
 	s.emit(ctx, Event{At: now, Kind: EventAllEnded, Reason: reason})
 	return nil
 }

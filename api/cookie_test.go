@@ -71,3 +71,34 @@ func TestTheCookieAsItIsRead(t *testing.T) { // SECURITY 30, 32
 		}
 	}
 }
+
+func TestTheAccessCookie(t *testing.T) { // SECURITY 30, 32
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		name, want string
+		got        string
+	}{
+		{"in production", "__Host-accessToken=t; Path=/; Max-Age=1800; HttpOnly; Secure; SameSite=Lax", api.Cookie{}.AccessLine("t", now.Add(30*time.Minute), now)},
+		{"without TLS", "accessToken=t; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", api.Cookie{UnsafeHTTP: true}.AccessLine("t", now.Add(time.Minute), now)},
+		{"too long for browsers", "", api.Cookie{}.AccessLine(strings.Repeat("x", 4096), now.Add(time.Minute), now)},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %s\nwant %s", c.name, c.got, c.want)
+		}
+	}
+	for header, want := range map[string]string{
+		"__Host-accessToken=t": "t", "a=b; __Host-accessToken=t": "t", "accessToken=planted": "",
+		"__Host-accessToken=t; __Host-accessToken=u": "", "__Host-accessToken=" + strings.Repeat("x", 4096): "", "a=b": "",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", header)
+		if got := (api.Cookie{}).ReadAccess(r); got != want {
+			t.Errorf("%.60s: %q, want %q", header, got, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	api.Cookie{}.ClearAccess(w)
+	if got, want := w.Header().Get("Set-Cookie"), "__Host-accessToken=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"; got != want {
+		t.Errorf("cleared: %s", got)
+	}
+}

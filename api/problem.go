@@ -55,19 +55,28 @@ func challenge(e *Error) string {
 
 // ReadProblem turns an error response's body back into the *Error it was made
 // from. A body that is no problem document becomes an error of the status's
-// kind: 5xx is ErrUnavailable, anything else ErrInvalidRequest.
+// kind: 5xx is ErrUnavailable, 429 ErrRateLimited, anything else
+// ErrInvalidRequest.
 func ReadProblem(status int, header http.Header, body []byte) *Error {
 	var p Problem
+	e := &Error{}
 	if json.Unmarshal(body, &p) != nil || codeTable[p.Code] == nil {
-		base := ErrInvalidRequest
-		if status >= 500 {
-			base = ErrUnavailable
-		}
-		return base.WithStatus(status)
+		e = ofStatus(status).WithStatus(status)
+	} else {
+		*e = Error{Status: status, Code: p.Code, Reason: p.Reason, Detail: p.Detail}
 	}
-	e := &Error{Status: status, Code: p.Code, Reason: p.Reason, Detail: p.Detail}
 	if s, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
 		e.RetryAfter = time.Duration(s) * time.Second
 	}
 	return e
+}
+
+func ofStatus(status int) *Error {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return ErrUnavailable
+	case status == http.StatusTooManyRequests:
+		return ErrRateLimited
+	}
+	return ErrInvalidRequest
 }

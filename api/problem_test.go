@@ -91,11 +91,16 @@ func TestReadProblemOfSomethingElse(t *testing.T) {
 		{"an unknown 4xx", http.StatusTeapot, "short and stout", api.ErrInvalidRequest},
 		// A proxy's 401 must never look like the end of a session.
 		{"a proxy's 401", http.StatusUnauthorized, "<html>", api.ErrInvalidRequest},
+		{"a proxy's 429", http.StatusTooManyRequests, "<html>", api.ErrRateLimited},
 		{"another JSON", http.StatusBadRequest, `[1]`, api.ErrInvalidRequest},
 	} {
 		got := api.ReadProblem(c.status, http.Header{}, []byte(c.body))
 		if !errors.Is(got, c.want) || got.Status != c.status {
 			t.Errorf("%s: %+v", c.name, got)
 		}
+	}
+	got := api.ReadProblem(http.StatusServiceUnavailable, http.Header{"Retry-After": {"7"}}, nil)
+	if got.RetryAfter != 7*time.Second {
+		t.Errorf("a proxy's Retry-After: %v", got.RetryAfter)
 	}
 }

@@ -7,5 +7,7 @@
 //	mux.Handle("GET /orders", g.Required(orders))
 //	mux.Handle("DELETE /orders/{id}", g.Required(deleteOrder, "admin"))
 //
-// Inside a handler, Principal says who is asking.
+// Inside a handler, Principal says who is asking. On another machine than the
+// issuer's, Remote takes the place of svc: it keeps the keys and the revocations
+// current over HTTP, and knows how old its picture is.
 package guard

@@ -22,6 +22,14 @@ type Issuer interface {
 	Revoked() *token.Revoked
 }
 
+// A follower is an Issuer elsewhere, whose picture may be old: *RemoteIssuer.
+type follower interface {
+	// Fresh is nil while tokens may be accepted, or else ErrUnavailable.
+	Fresh(now time.Time) error
+	// Unknown says what a token is whose key is not in the set; nil: look again.
+	Unknown(now time.Time) error
+}
+
 // DefaultCacheSize is how many verified tokens a Guard remembers.
 const DefaultCacheSize = 10_000
 
@@ -41,6 +49,7 @@ type Guard struct {
 	src      Issuer
 	verifier token.AccessVerifier
 	now      func() time.Time
+	follows  follower // nil for an issuer in the same process
 	// verified holds tokens that were checked in full before. Only they enter
 	// it, so garbage can neither fill nor flush it.
 	verified *otter.Cache[string, *verified]
@@ -73,6 +82,7 @@ func New(src Issuer, o Options) (*Guard, error) {
 		verifier: token.AccessVerifier{Issuer: o.Issuer, Audience: o.Audience, Leeway: o.Leeway},
 		now:      o.Now,
 	}
+	g.follows, _ = src.(follower)
 	if g.now == nil {
 		g.now = time.Now
 	}
@@ -93,22 +103,37 @@ func New(src Issuer, o Options) (*Guard, error) {
 // Check verifies an access token and that nothing has ended it. The result is
 // shared with other callers: it must not be changed. Errors: ErrTokenExpired;
 // ErrLoginRequired with the reason, where the token was ended; ErrInvalidToken
-// for everything else.
+// for everything else; ErrUnavailable where a remote issuer was not heard of for
+// so long that it cannot be known.
 func (g *Guard) Check(bearer string) (*token.Access, error) {
-	v, err := g.verify(bearer, g.now())
+	now := g.now()
+	v, err := g.verify(bearer, now)
 	if err != nil {
 		return nil, err
 	}
+	if err := g.ended(v); err != nil {
+		return nil, err
+	}
+	if g.follows != nil {
+		if err := g.follows.Fresh(now); err != nil {
+			return nil, err
+		}
+	}
+	return &v.access, nil
+}
+
+// ended says whether something has ended the token's session.
+func (g *Guard) ended(v *verified) error {
 	revoked := g.src.Revoked()
 	version := revoked.Version() + 1
 	if v.clear.Load() == version {
-		return &v.access, nil
+		return nil
 	}
 	if r, ended := revoked.Covers(&v.access); ended {
-		return nil, api.LoginRequired(r.Reason)
+		return api.LoginRequired(r.Reason)
 	}
 	v.clear.Store(version)
-	return &v.access, nil
+	return nil
 }
 
 // verify is the check but for revocation: from memory (warm) where the same
@@ -125,6 +150,13 @@ func (g *Guard) verify(bearer string, now time.Time) (*verified, error) {
 		}
 	}
 	a, err := g.verifier.Verify(keys, bearer, now)
+	if g.follows != nil && errors.Is(err, token.ErrUnknownKey) {
+		if err := g.follows.Unknown(now); err != nil {
+			return nil, err
+		}
+		keys = g.src.KeySet()
+		a, err = g.verifier.Verify(keys, bearer, now)
+	}
 	if err != nil {
 		return nil, wireError(err)
 	}

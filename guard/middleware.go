@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,10 +38,19 @@ func (g *Guard) Required(h http.Handler, roles ...string) http.Handler {
 }
 
 // Optional lets every request pass: with a principal if it carries a valid
-// access token, anonymous otherwise. The handler decides.
+// access token, anonymous otherwise. The handler decides. Where it cannot be
+// known who asks (ErrUnavailable) the answer is 503: the handler would take
+// somebody for a stranger who is signed in. A request that only Inline could
+// have authenticated, by its cookie, goes on as anonymous.
 func (g *Guard) Optional(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a, err := g.fromRequest(r); err == nil {
+		a, err := g.fromRequest(r)
+		switch {
+		case refused(r) != nil: // Inline has said so: anonymous
+		case errors.Is(err, api.ErrUnavailable):
+			api.WriteProblem(w, err)
+			return
+		case err == nil:
 			r = withPrincipal(r, a)
 		}
 		h.ServeHTTP(w, r)
@@ -48,6 +58,9 @@ func (g *Guard) Optional(h http.Handler) http.Handler {
 }
 
 func (g *Guard) fromRequest(r *http.Request) (*token.Access, error) {
+	if err := refused(r); err != nil {
+		return nil, err
+	}
 	bearer, err := Bearer(r)
 	if err != nil {
 		return nil, err

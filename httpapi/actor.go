@@ -47,7 +47,7 @@ func (s *server) enter(w http.ResponseWriter, r *http.Request, ru rule) (context
 	if actor.Why, err = ru.read(r); err != nil {
 		return nil, err
 	}
-	actor.Client = pawl.Client{Address: s.clientAddress(r), Agent: shortAgent(r.UserAgent())}
+	actor.Client = pawl.Client{Address: s.clientAddress(r), Agent: api.ShortAgent(r.UserAgent())}
 	return pawl.WithActor(r.Context(), actor), nil
 }
 

@@ -1,100 +1,19 @@
 package httpapi
 
 import (
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/pawlauth/pawl/api"
 )
 
-const (
-	maxAgent = 64 // bytes
-	maxLabel = 64 // characters
-)
-
-// sign is what in a User-Agent gives a browser or a system away.
-type sign struct{ mark, name string }
-
-// In order: many browsers carry the marks of those they descend from.
-var browsers = []sign{
-	{"Edg", "Edge"},
-	{"OPR/", "Opera"},
-	{"SamsungBrowser/", "Samsung Internet"},
-	{"Vivaldi/", "Vivaldi"},
-	{"FxiOS/", "Firefox"},
-	{"Firefox/", "Firefox"},
-	{"CriOS/", "Chrome"},
-	{"Chrome/", "Chrome"},
-	{"Safari/", "Safari"},
-}
-
-var systems = []sign{
-	{"iPhone", "iPhone"},
-	{"iPad", "iPad"},
-	{"Android", "Android"},
-	{"CrOS", "ChromeOS"},
-	{"Windows", "Windows"},
-	{"Mac OS X", "macOS"},
-	{"Linux", "Linux"},
-}
-
-// shortAgent says in a few words, for people, what a User-Agent is: "Firefox on
-// Linux", or the first product's name of what is no browser. It is at most 64
-// bytes of printable text.
-func shortAgent(userAgent string) string {
-	const most = 1024 // nothing beyond tells anything
-	if len(userAgent) > most {
-		userAgent = userAgent[:most]
-	}
-	browser, system := find(userAgent, browsers), find(userAgent, systems)
-	switch {
-	case browser != "" && system != "":
-		return browser + " on " + system
-	case browser != "":
-		return browser
-	}
-	product, _, _ := strings.Cut(userAgent, "/")
-	return cut(printable(product), maxAgent)
-}
-
-func find(userAgent string, signs []sign) string {
-	for _, s := range signs {
-		if strings.Contains(userAgent, s.mark) {
-			return s.name
-		}
-	}
-	return ""
-}
+const maxLabel = 64 // characters
 
 // deviceLabel is the name that a person gave a device, without what is not
 // printable.
 func deviceLabel(label string) (string, error) {
-	label = printable(label)
+	label = api.Printable(label)
 	if utf8.RuneCountInString(label) > maxLabel {
 		return "", api.ErrInvalidRequest.With("The label is longer than %d characters.", maxLabel)
 	}
 	return label, nil
-}
-
-// printable drops control and format characters, which could forge lines in a
-// log or turn the text of a list around.
-func printable(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text))
-}
-
-// cut keeps at most n bytes of whole characters.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }

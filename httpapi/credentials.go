@@ -25,7 +25,7 @@ func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, from sourc
 		return p, from, err
 	}
 	if from != fromBody && p.RefreshToken != "" {
-		if err := sameOriginProof(c.r); err != nil {
+		if err := api.OriginProof(c.r); err != nil {
 			return p, from, err
 		}
 	}

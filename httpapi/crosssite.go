@@ -9,7 +9,7 @@ import (
 
 // protect refuses state changes that a browser says come from another origin, a
 // sibling subdomain included (SECURITY 35, 36), and tokens in the URL. It lets
-// pass what says nothing of its origin; sameOriginProof is for that.
+// pass what says nothing of its origin; api.OriginProof is for that.
 func (s *server) protect(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.cross.Check(r) != nil {
@@ -22,18 +22,6 @@ func (s *server) protect(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-// sameOriginProof wants a header that a page of another origin cannot send
-// unasked. A browser too old for Sec-Fetch-Site and Origin would otherwise let
-// any site act with the cookie (SECURITY 35).
-func sameOriginProof(r *http.Request) error {
-	for _, name := range []string{"Sec-Fetch-Site", "Origin", "Pawl-Request", "Authorization", "Idempotency-Key"} {
-		if r.Header.Get(name) != "" {
-			return nil
-		}
-	}
-	return api.ErrCrossSite.With("Nothing shows that the request comes from an allowed origin. Outside a browser, add the header Pawl-Request: 1; with curl: -H 'Pawl-Request: 1'")
 }
 
 // What pages of trusted origins may use (Fetch §3.3).

@@ -2,18 +2,20 @@ package httpapi
 
 import (
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
 )
 
 // What the tests of package httpapi_test see of the inside.
 var (
 	Decode      = decode
-	ShortAgent  = shortAgent
+	ShortAgent  = api.ShortAgent
 	DeviceLabel = deviceLabel
 	HeaderValue = headerValue
 	MaxBody     = maxBody
 	OpenAPI     = openAPI
 	AnyMethod   = anyMethod
 	PanicText   = panicText
+	FeedWrite   = &feedWrite
 )
 
 // Routes lists what is mounted, as "METHOD /path".

@@ -90,7 +90,7 @@ func (c *call) who() *token.Access {
 
 // client is where the request comes from.
 func (c *call) client() pawl.Client {
-	return pawl.Client{Address: c.clientAddress(c.r), Agent: shortAgent(c.r.UserAgent())}
+	return pawl.Client{Address: c.clientAddress(c.r), Agent: api.ShortAgent(c.r.UserAgent())}
 }
 
 // actor is the request's context, for calls that do not take the client.

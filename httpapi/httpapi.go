@@ -34,6 +34,10 @@ type Options struct {
 	// ResetURL is the page on which people set a password with a one-time code,
 	// which is put behind it as "#code=…"; empty: reset links are not made.
 	ResetURL string
+	// VerifyReissue lets /api/verify reissue, and keep a browser's access token in
+	// a cookie: only for proxies that pass Set-Cookie and Authorization of its
+	// answers on to the client, and the client's method to it (docs/gateways.md).
+	VerifyReissue bool
 	// AdminElsewhere leaves /admin/api out of what New makes: NewAdmin serves it,
 	// on a listener of its own.
 	AdminElsewhere bool
@@ -108,6 +112,7 @@ func (s *server) mount() {
 	s.mountReset()
 	s.mountSetup()
 	s.mountVerify()
+	s.mountFeed()
 	s.mountKeys()
 	s.mountHealth()
 	s.mountOpenAPI()

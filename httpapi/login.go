@@ -43,7 +43,7 @@ func (c *call) delivery(how string, in *pawl.SignIn) error {
 	default:
 		return api.ErrInvalidRequest.With("delivery must be %q or %q.", api.DeliveryCookie, api.DeliveryBody)
 	}
-	if err := sameOriginProof(c.r); err != nil {
+	if err := api.OriginProof(c.r); err != nil {
 		return err
 	}
 	replaces, err := c.o.Cookie.Read(c.r)

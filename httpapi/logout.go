@@ -27,5 +27,8 @@ func logout(c *call, in api.ReissueBody) (any, error) {
 		return nil, err
 	}
 	c.o.Cookie.Clear(c.w)
+	if c.o.VerifyReissue {
+		c.o.Cookie.ClearAccess(c.w)
+	}
 	return nil, nil
 }

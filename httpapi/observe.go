@@ -74,7 +74,7 @@ func (s *server) logAccess(r *http.Request, rec *recorder, id string, took time.
 	attrs := []slog.Attr{
 		slog.String("method", method(r.Method)), slog.String("route", r.Pattern),
 		slog.Int("status", rec.status), slog.Duration("took", took), slog.String("request", id),
-		slog.String("address", s.clientAddress(r)), slog.String("agent", shortAgent(r.UserAgent())),
+		slog.String("address", s.clientAddress(r)), slog.String("agent", api.ShortAgent(r.UserAgent())),
 	}
 	if rec.err != nil {
 		e := api.AsError(rec.err)

@@ -66,7 +66,7 @@ func unknownParameter(known []string) error {
 // checkWhy refuses rather than repairs: what is in the audit log is what was
 // said.
 func checkWhy(why string) (string, error) {
-	if strings.TrimSpace(why) == "" || utf8.RuneCountInString(why) > maxWhy || !utf8.ValidString(why) || printable(why) != strings.TrimSpace(why) {
+	if strings.TrimSpace(why) == "" || utf8.RuneCountInString(why) > maxWhy || !utf8.ValidString(why) || api.Printable(why) != strings.TrimSpace(why) {
 		return "", api.ErrInvalidRequest.With("The query parameter why must be 1 to %d printable characters in UTF-8.", maxWhy)
 	}
 	return strings.TrimSpace(why), nil

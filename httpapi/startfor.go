@@ -30,7 +30,7 @@ func startSession(c *call, in api.StartRequest) (any, error) {
 
 // person is where the person is, as the back end says.
 func person(in api.StartRequest) (pawl.Client, error) {
-	out := pawl.Client{Agent: shortAgent(in.Agent)}
+	out := pawl.Client{Agent: api.ShortAgent(in.Agent)}
 	if in.Address != "" {
 		a, ok := parseAddress(in.Address)
 		if !ok {

@@ -1,37 +1,43 @@
 package httpapi
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/guard"
+	"github.com/pawlauth/pawl/token"
 )
 
 const verifyPath = "/api/verify"
 
 // mountVerify answers reverse proxies that ask before they pass a request on
 // (nginx auth_request, Traefik forwardAuth, Caddy forward_auth). They forward
-// the method and the headers of a request to another application, so neither
-// the method nor its origin is judged here: no cookie is looked at.
+// the headers of a request to another application, so what protect would judge
+// is not this request; verifyInline judges that one.
 func (s *server) mountVerify() {
-	s.routes.add(anyMethod, verifyPath, endpoint(s, noBody, verify))
+	look := verifyBearer
+	if s.o.VerifyReissue {
+		in := s.guard.NewInliner(s.svc, s.inlineOptions())
+		look = func(c *call) (*token.Access, error) { return verifyInline(c, in) }
+	}
+	s.routes.add(anyMethod, verifyPath, endpoint(s, noBody, func(c *call, _ none) (any, error) {
+		return nil, c.verify(look)
+	}))
 }
 
-// verify answers 204 with who it is, or 401: nginx makes a 500 of anything
-// else.
-func verify(c *call, _ none) (any, error) {
-	bearer, err := guard.Bearer(c.r)
-	if e, ok := errors.AsType[*api.Error](err); ok {
-		return nil, api.ErrInvalidToken.With("%s", e.Detail)
-	}
-	if bearer == "" {
-		return nil, api.ErrUnauthenticated
-	}
-	a, err := c.guard.Check(bearer)
+// verify answers 204 with who it is, or 401; with reissue also 403 for what
+// another site sent, and 503. nginx makes a 500 of anything else. The body of a
+// refusal does not get through nginx: code and reason are in headers too.
+func (c *call) verify(look func(*call) (*token.Access, error)) error {
+	a, err := look(c)
+	h := c.w.Header()
 	if err != nil {
-		return nil, err
+		err = forProxy(err)
+		h.Set("Pawl-Code", api.AsError(err).Code)
+		h.Set("Pawl-Reason", api.AsError(err).Reason)
+		return err
 	}
 	roles := make([]string, len(a.Roles))
 	for i, r := range a.Roles {
@@ -39,11 +45,29 @@ func verify(c *call, _ none) (any, error) {
 	}
 	// All are set, empty ones too: the proxy then overwrites what the client
 	// may have sent under these names.
-	h := c.w.Header()
 	h.Set("Pawl-Subject", headerValue(a.Subject))
 	h.Set("Pawl-Session", headerValue(a.SessionID))
 	h.Set("Pawl-Roles", strings.Join(roles, ","))
-	return nil, nil
+	return nil
+}
+
+func forProxy(err error) error {
+	if e := api.AsError(err); e.Status == http.StatusBadRequest {
+		return api.ErrInvalidToken.With("%s", e.Detail)
+	}
+	return err
+}
+
+// verifyBearer looks at Authorization only.
+func verifyBearer(c *call) (*token.Access, error) {
+	bearer, err := guard.Bearer(c.r)
+	if err != nil {
+		return nil, err
+	}
+	if bearer == "" {
+		return nil, api.ErrUnauthenticated
+	}
+	return c.guard.Check(bearer)
 }
 
 // headerValue percent-encodes what cannot stand in a header, and the comma that

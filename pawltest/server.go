@@ -84,6 +84,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	s.http.Config = httpapi.Server(s.http.Config.Handler, httpapi.ServerOptions{Log: set.api.Log})
 	s.http.StartTLS()
 	t.Cleanup(func() {
+		s.http.CloseClientConnections() // a feed of revocations would never end
 		s.http.Close()
 		s.Service.Close()
 	})

@@ -244,6 +244,7 @@ func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Opti
 		TrustedProxies: cfg.TrustedProxies,
 		HSTS:           hsts,
 		ResetURL:       cfg.PasswordResetURL,
+		VerifyReissue:  cfg.VerifyReissue,
 		AdminElsewhere: cfg.AdminListen != "",
 		Version:        Version(),
 		OnRequest:      mon.onRequest(),

@@ -53,6 +53,7 @@ type Config struct {
 
 	CookieSameSite    string
 	UnsafeHTTPCookies bool
+	VerifyReissue     bool
 
 	LogFormat string
 	LogLevel  string

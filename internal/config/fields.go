@@ -223,6 +223,10 @@ func cookieFields(c *Config) []Field {
 			Key: "unsafe_http_cookies", value: boolValue{&c.UnsafeHTTPCookies}, Default: "false",
 			Doc: "For test networks without TLS only: sends the refresh cookie over plain HTTP, without the `__Host-` prefix. Whoever can read the network then has the session.",
 		},
+		Field{
+			Key: "verify_reissue", value: boolValue{&c.VerifyReissue}, Default: "false",
+			Doc: "Lets `/api/verify` reissue in the middle of a request, and keep a browser's access token in an HttpOnly cookie. Only where the proxy passes `Set-Cookie` and `Authorization` of its answers on to the client, as in `examples/gateway`: one that does not loses every rotation, and signs people out.",
+		},
 	)
 }
 

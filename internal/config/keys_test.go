@@ -45,6 +45,7 @@ var samples = map[string]struct {
 	"password_hash_concurrency":    {"4", func(c *Config) bool { return c.HashOptions().Concurrency == 4 }},
 	"cookie_same_site":             {"strict", func(c *Config) bool { return c.CookieSameSite == "strict" }},
 	"unsafe_http_cookies":          {"true", func(c *Config) bool { return c.UnsafeHTTPCookies }},
+	"verify_reissue":               {"true", func(c *Config) bool { return c.VerifyReissue }},
 	"log_format":                   {"json", func(c *Config) bool { return c.LogFormat == "json" }},
 	"sign_in_failures_per_account": {"3", func(c *Config) bool { return c.SignInFailuresPerAccount == 3 }},
 	"sign_in_failures_per_address": {"30", func(c *Config) bool { return c.SignInFailuresPerAddress == 30 }},

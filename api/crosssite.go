@@ -1,0 +1,16 @@
+package api
+
+import "net/http"
+
+// OriginProof wants a header that a page of another origin cannot send
+// unasked: a browser too old for Sec-Fetch-Site and Origin would otherwise let
+// any site act with the cookie (SECURITY 35). http.CrossOriginProtection lets
+// such requests pass; this is asked beside it. Error: ErrCrossSite.
+func OriginProof(r *http.Request) error {
+	for _, name := range []string{"Sec-Fetch-Site", "Origin", "Pawl-Request", "Authorization", "Idempotency-Key"} {
+		if r.Header.Get(name) != "" {
+			return nil
+		}
+	}
+	return ErrCrossSite.With("Nothing shows that the request comes from an allowed origin. Outside a browser, add the header Pawl-Request: 1; with curl: -H 'Pawl-Request: 1'")
+}
