@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
@@ -91,5 +92,35 @@ func TestASessionThatRacesAPromotionIsNone(t *testing.T) {
 		if _, err := f.reissue(tokens.RefreshToken, "", ""); err == nil {
 			t.Errorf("read %d: it can be reissued", when)
 		}
+	}
+}
+
+// offers calls then in the middle of an offer, before the code is kept.
+type offers struct {
+	pawl.UserStore
+	then func()
+}
+
+func (o *offers) OfferReset(ctx context.Context, id string, code [32]byte, expires time.Time) error {
+	if then := o.then; then != nil {
+		o.then = nil
+		then()
+	}
+	return o.UserStore.OfferReset(ctx, id, code, expires)
+}
+
+// Nor does it hold a code that sets an administrator's password.
+func TestACodeThatRacesAPromotionIsNone(t *testing.T) {
+	o := &offers{}
+	f := newFixture(t, func(c *pawl.Config) { o.UserStore = c.Users.(pawl.UserStore); c.Users = o })
+	o.then = func() {
+		if _, err := f.UpdateUser(t.Context(), "id-ann", pawl.UserChange{Roles: &[]string{pawl.RoleAdmin}}); err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := f.OfferReset(pawl.WithActor(t.Context(), backEnd), "id-ann")
+	wantError(t, "offer", err, api.ErrAccessDenied)
+	if got.Code != "" {
+		t.Error("it has the code")
 	}
 }
