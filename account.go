@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/password"
 	"github.com/pawlauth/pawl/token"
 )
 
@@ -37,7 +38,8 @@ func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current
 	if err != nil {
 		return api.Tokens{}, err
 	}
-	err = s.setPassword(ctx, setter, u, current, next)
+	// Ahead of strangers who guess: whoever asks has a session.
+	err = s.setPassword(password.WithLine(ctx, password.Line{Name: u.ID, Known: true}), setter, u, current, next)
 	held.settle(ctx, s.now(), err)
 	if err != nil {
 		if code := api.AsError(err).Code; code == api.CodeInvalidCredentials {
@@ -120,6 +122,7 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // what is done is audited
 	return u, s.created(ctx, u, store.CreateUser(ctx, u))
 }
 
@@ -169,6 +172,7 @@ func (s *Service) first(ctx context.Context, store UserStore, code string, n New
 		return User{}, err
 	}
 	hash := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(code))))
+	ctx = context.WithoutCancel(ctx) // as in CreateUser
 	err = store.CreateFirst(ctx, hash, u)
 	if errors.Is(err, ErrNotFound) {
 		return User{}, api.ErrAccessDenied.With("The setup code is not right or was used. Restart the server while there is no administrator, and it prints a new one.")

@@ -32,7 +32,7 @@ type LegacyVerifier interface {
 
 // LegacyToken is what an authentic refresh token of the old system says.
 type LegacyToken struct {
-	User string // whose it is: an ID of Users, or a login
+	User string // whose it is: an ID of Users, or a login; nobody's if those are two people
 	// Secret follows from the token and from nothing else, and cannot be guessed
 	// without it: it becomes the session's secret. Whatever is the same token to
 	// the verifier has the same secret, in every spelling; otherwise one token
@@ -110,19 +110,23 @@ func (o *oldToken) judgeAge(p Policy) {
 	o.dies = earlier(o.Expires, earlier(o.issued.Add(p.RefreshTTL), o.auth.Add(p.SessionTTL)))
 }
 
-// oldUser finds the user by ID or, where nobody has it, by login.
+// oldUser finds the user by ID or by login. It is nobody where those are two
+// people: the old system meant one of them, and an account is not for guessing.
 func (s *Service) oldUser(ctx context.Context, name string) (User, bool, error) {
 	u, found, err := s.users.byID(ctx, name)
-	if err != nil || found {
-		return u, found, err
+	if err != nil {
+		return User{}, false, err
 	}
 	login, err := FoldLogin(name)
 	if err != nil {
-		return User{}, false, nil //nolint:nilerr // what cannot be a login is nobody's
+		return u, found, nil //nolint:nilerr // what cannot be a login is nobody's
 	}
-	u, err = s.cfg.Users.ByLogin(ctx, login)
-	if errors.Is(err, ErrNotFound) {
-		return User{}, false, nil
+	other, err := s.cfg.Users.ByLogin(ctx, login)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return u, found, nil
+	case err != nil || found && u.ID != other.ID:
+		return User{}, false, err
 	}
-	return u, err == nil, err
+	return other, true, nil
 }

@@ -59,9 +59,10 @@ func (s *Service) moved(o *oldToken, p Presented, now time.Time) Session {
 func (s *Service) barred(ctx context.Context, o *oldToken, rec *Session, who Standing, now time.Time) (string, error) {
 	reason := over(rec, who, now)
 	switch {
-	case reason == api.ReasonDisabled:
-		// A mark makes it last: who is enabled again signs in again (SECURITY 25).
-		_, err := s.EndUser(ctx, o.user.ID, reason)
+	case reason == api.ReasonDisabled && !who.Mark.Covers(rec.AuthTime):
+		// A mark makes it last: who is enabled again signs in again (SECURITY 25),
+		// and is not ended once more by what the mark covers.
+		_, err := s.endUser(ctx, o.user.ID, "", reason)
 		return reason, err
 	case reason != "":
 		return reason, nil

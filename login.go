@@ -35,7 +35,8 @@ func (s *Service) Login(ctx context.Context, in SignIn) (api.Tokens, error) {
 		s.emit(ctx, Event{Kind: EventSignInFailed, Reason: api.AsError(err).Code, Client: in.Client})
 		return api.Tokens{}, err
 	}
-	u, mark, err := s.proven(ctx, login, in)
+	line := s.limiter.line(ctx, s.now(), login, in.Client.Address)
+	u, mark, err := s.proven(password.WithLine(ctx, line), login, in)
 	held.settle(ctx, s.now(), err)
 	if err != nil {
 		return api.Tokens{}, err

@@ -122,7 +122,7 @@ func (s *Service) AddClient(ctx context.Context, id string, scopes []string) (c 
 	if err != nil {
 		return c, "", err
 	}
-	switch err := s.cfg.Clients.AddClient(ctx, c); {
+	switch err := s.cfg.Clients.AddClient(context.WithoutCancel(ctx), c); {
 	case errors.Is(err, ErrConflict):
 		return c, "", api.ErrConflict.With("There is a client %s already. Remove it first, or choose another id.", id)
 	case err != nil:

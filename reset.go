@@ -33,11 +33,17 @@ func (s *Service) OfferReset(ctx context.Context, id string) (ResetOffer, error)
 		return ResetOffer{}, err
 	}
 	o := NewResetOffer(s.now().Add(s.cfg.ResetTTL))
+	ctx = context.WithoutCancel(ctx) // what is done is audited
 	switch err := store.OfferReset(ctx, id, ResetHash(o.Code), o.Expires); {
 	case errors.Is(err, ErrNotFound):
 		return ResetOffer{}, noUser
 	case err != nil:
 		return ResetOffer{}, unavailable(err)
+	}
+	// Once more: whoever became an administrator meanwhile may have done so before
+	// the code was kept, which then is not void. Nobody gets to know it.
+	if err := s.permit(ctx, id, nil); err != nil {
+		return ResetOffer{}, err
 	}
 	s.emit(ctx, Event{Kind: EventResetOffered, User: id})
 	return o, nil
@@ -58,7 +64,7 @@ func ResetHash(code string) [32]byte {
 // good, and sending the same request again after a failure completes it.
 // ErrAccessDenied if the code is unknown, spent or expired; ErrInvalidRequest if
 // the password is not acceptable; ErrRateLimited after too many wrong codes from
-// the address of WithActor.
+// the address of WithActor, or too many wrong passwords with a spent one.
 func (s *Service) ResetPassword(ctx context.Context, code, next string) error {
 	store, err := s.userStore()
 	if err != nil {
@@ -114,8 +120,14 @@ func (s *Service) reset(ctx context.Context, store UserStore, code [32]byte, nex
 }
 
 // resetAlready lets a repeated request pass, whose answer was lost, or after
-// which the sessions were not ended: it brings the password that was set.
-func (s *Service) resetAlready(ctx context.Context, u User, next string) error {
+// which the sessions were not ended: it brings the password that was set. A
+// spent code, found in an old mail, is none to try passwords with (SECURITY 42).
+func (s *Service) resetAlready(ctx context.Context, u User, next string) (err error) {
+	held, err := s.limiter.change(ctx, s.now(), u.ID, "reset")
+	if err != nil {
+		return err
+	}
+	defer func() { held.settle(ctx, s.now(), err) }()
 	ok, _, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, next)
 	switch {
 	case err != nil:

@@ -175,3 +175,31 @@ func TestWrongResetCodesAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// SECURITY 42: whoever finds a spent code cannot try passwords with it, from
+// however many addresses.
+func TestASpentCodeIsNoneToTryPasswordsWith(t *testing.T) {
+	f := newFixture(t, func(c *pawl.Config) {
+		c.Throttle = memory.NewThrottle()
+		c.SignInLimits.PerAccount = 3
+	})
+	o, err := f.OfferReset(t.Context(), "id-ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ResetPassword(t.Context(), o.Code, newPassword); err != nil {
+		t.Fatal(err)
+	}
+	limited := false
+	for i := range 20 {
+		from := pawl.Actor{Client: pawl.Client{Address: fmt.Sprintf("2001:db8:%x::1", i)}}
+		err := f.ResetPassword(pawl.WithActor(t.Context(), from), o.Code, fmt.Sprint("nine orange guesses ", i))
+		limited = limited || errors.Is(err, api.ErrRateLimited)
+	}
+	if !limited {
+		t.Error("20 guesses were let through")
+	}
+	if _, err := f.Login(t.Context(), pawl.SignIn{Login: "ann", Password: newPassword, Client: home}); err != nil {
+		t.Errorf("the owner has to wait: %v", err)
+	}
+}

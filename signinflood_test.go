@@ -52,10 +52,12 @@ func (f *flood) guess(ctx context.Context, n, people int) {
 	}
 }
 
-func (f *flood) signIn(n, times int) {
+func (f *flood) signIn(n, times int) { f.signInFrom(fmt.Sprintf("192.0.2.%d", n), n, times) }
+
+func (f *flood) signInFrom(address string, n, times int) {
 	in := pawl.SignIn{
 		Login: fmt.Sprintf("person-%d", n), Password: goodPassword,
-		Client: pawl.Client{Address: fmt.Sprintf("192.0.2.%d", n)},
+		Client: pawl.Client{Address: address},
 	}
 	for done := 0; done < times; {
 		switch _, err := f.Login(context.Background(), in); {
@@ -117,6 +119,68 @@ func TestHonestSignInsBesideAFlood(t *testing.T) {
 		f.guesses.Load(), took.Seconds(), f.hashed.Load(), f.limited.Load(), f.busy.Load()))
 	t.Attr("honest", fmt.Sprintf("%d of %d sign-ins served, %d limited, %d times busy before that", f.served.Load(), people*each, f.slowedDown.Load(), f.retried.Load()))
 	t.Attr("heap_growth_MiB", strconv.FormatInt((heapInUse()-heap)>>20, 10))
+}
+
+// Figures: honest sign-ins beside strangers who take a new name for each guess,
+// so that no limit of an account stops them and those of their four networks
+// fill up only after a while. Half of the honest sign in from where they did
+// before, half for the first time from there; all are served, because each
+// network waits in its own line.
+func TestHonestSignInsBesideAFloodOfNames(t *testing.T) {
+	const strangers, each = 1000, 3
+	people := 6
+	if os.Getenv("CI") == "true" {
+		people = 20
+	}
+	f := &flood{fixture: newFixture(t, func(c *pawl.Config) {
+		c.Throttle, c.OnEvent = memory.NewThrottle(), nil
+		c.SignInLimits = pawl.SignInLimits{PerAddress: 1_000_000} // as if they never filled up
+	})}
+	for n := range people {
+		f.addUser(fmt.Sprintf("person-%d", n), pawl.User{})
+	}
+	for n := range people / 2 {
+		f.signInFrom(fmt.Sprintf("10.%d.0.1", n), n, 1)
+	}
+	f.served.Store(0)
+	heap, start := heapInUse(), time.Now()
+	ctx, stop := context.WithCancel(t.Context())
+	var honest, others sync.WaitGroup
+	for n := range strangers {
+		others.Go(func() { f.guessNames(ctx, n) })
+	}
+	for n := range people {
+		honest.Go(func() { f.signInFrom(fmt.Sprintf("10.%d.0.1", n), n, each) })
+	}
+	honest.Wait()
+	took := time.Since(start)
+	stop()
+	others.Wait()
+	if f.served.Load() != int64(people*each) || f.slowedDown.Load() != 0 {
+		t.Errorf("%d of %d honest sign-ins were served, %d were limited", f.served.Load(), people*each, f.slowedDown.Load())
+	}
+	t.Attr("strangers", fmt.Sprintf("%d guesses of 1000 clients in %.1f s: %d looked at, %d refused by the hasher", f.guesses.Load(), took.Seconds(), f.hashed.Load(), f.busy.Load()))
+	t.Attr("honest", fmt.Sprintf("%d of %d sign-ins served, %d times busy before that", f.served.Load(), people*each, f.retried.Load()))
+	t.Attr("heap_growth_MiB", strconv.FormatInt((heapInUse()-heap)>>20, 10))
+}
+
+func (f *flood) guessNames(ctx context.Context, n int) {
+	for i := 0; ctx.Err() == nil; i++ {
+		f.guesses.Add(1)
+		_, err := f.Login(context.Background(), pawl.SignIn{
+			Login: fmt.Sprintf("nobody-%d-%d", n, i), Password: "a wrong password",
+			Client: pawl.Client{Address: fmt.Sprintf("198.18.%d.%d", n%4, n/4)},
+		})
+		if errors.Is(err, api.ErrInvalidCredentials) {
+			f.hashed.Add(1)
+		} else {
+			f.busy.Add(1)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond): // the network between them
+		}
+	}
 }
 
 func heapInUse() int64 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/password"
 )
 
 // Defaults of SignInLimits.
@@ -201,6 +202,19 @@ func (l *limiter) know(ctx context.Context, now time.Time, login, address string
 	}
 	// Lost at worst is that a stranger's guesses slow the person down.
 	_ = l.store.Remember(context.WithoutCancel(ctx), l.key("known", login, p.near), now, now.Add(knownFor))
+}
+
+// line is where a sign-in waits for its turn to hash: behind others of its
+// network only, and ahead of strangers where the account was used from there
+// before. A flood of guesses fills its own lines.
+func (l *limiter) line(ctx context.Context, now time.Time, login, address string) password.Line {
+	p := placeOf(address)
+	line := password.Line{Name: p.network}
+	if l.store != nil && p.near != "" {
+		known, err := l.store.Remembers(ctx, l.key("known", login, p.near), now)
+		line.Known = known && err == nil // a failing store has been answered by signIn
+	}
+	return line
 }
 
 // change takes the try of a change of password. Only who has the session can

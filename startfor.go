@@ -3,7 +3,7 @@ package pawl
 import (
 	"context"
 	"errors"
-	"reflect"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,8 +27,8 @@ type Newcomer struct {
 // ErrLoginRequired with reason disabled for somebody who is kept out;
 // ErrAccessDenied as in UpdateUser.
 func (s *Service) StartFor(ctx context.Context, n Newcomer) (api.Tokens, error) {
-	if err := checkSubject(n.UserID); err != nil {
-		return api.Tokens{}, err
+	if err := CheckSubject(n.UserID); err != nil {
+		return api.Tokens{}, api.ErrInvalidRequest.With("userId %v.", err)
 	}
 	if err := s.permit(ctx, n.UserID, n.Roles); err != nil {
 		return api.Tokens{}, err
@@ -57,7 +57,7 @@ func (s *Service) provide(ctx context.Context, n Newcomer) error {
 		return unavailable(err)
 	}
 	if !found {
-		switch err := store.CreateUser(ctx, c.Apply(User{ID: n.UserID})); {
+		switch err := store.CreateUser(context.WithoutCancel(ctx), c.Apply(User{ID: n.UserID})); {
 		case err == nil:
 			s.users.forget(n.UserID)
 			s.emit(ctx, Event{Kind: EventUserCreated, User: n.UserID})
@@ -67,7 +67,7 @@ func (s *Service) provide(ctx context.Context, n Newcomer) error {
 		}
 		// Two sign-ins of a new person at once: the other one made them.
 	}
-	if found && reflect.DeepEqual(c.Apply(u), u) {
+	if found && same(c.Apply(u), u) {
 		return nil
 	}
 	_, err = s.update(ctx, store, n.UserID, c)
@@ -77,16 +77,17 @@ func (s *Service) provide(ctx context.Context, n Newcomer) error {
 // maxSubject bounds a subject, in bytes.
 const maxSubject = 128
 
-func checkSubject(id string) error {
+// CheckSubject says what is wrong with an ID that another system gives to a user.
+func CheckSubject(id string) error {
 	switch {
 	case id == "":
-		return api.ErrInvalidRequest.With("userId is missing.")
+		return errors.New("is missing")
 	case id == ".", id == "..", id == "/":
-		return api.ErrInvalidRequest.With("userId must not be %q: no URL could name it.", id)
+		return fmt.Errorf("must not be %q: no URL could name it", id)
 	case len(id) > maxSubject:
-		return api.ErrInvalidRequest.With("userId is too long: at most %d bytes.", maxSubject)
+		return fmt.Errorf("is too long: at most %d bytes", maxSubject)
 	case !utf8.ValidString(id) || strings.TrimSpace(id) != id || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return api.ErrInvalidRequest.With("userId must be printable UTF-8 text without space around it.")
+		return errors.New("must be printable UTF-8 text without space around it")
 	}
 	return nil
 }

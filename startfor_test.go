@@ -1,6 +1,7 @@
 package pawl_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -146,4 +147,38 @@ func TestStartForOthersUsers(t *testing.T) {
 	wantError(t, "roles", err, api.ErrInvalidRequest)
 	_, err = f.StartFor(t.Context(), pawl.Newcomer{UserID: "id-ann", Claims: &map[string]any{}})
 	wantError(t, "claims", err, api.ErrInvalidRequest)
+}
+
+// asAsked gives after a change what was asked for, not what is kept of it, and
+// counts the changes.
+type asAsked struct {
+	pawl.UserStore
+	changes int
+}
+
+func (a *asAsked) UpdateUser(ctx context.Context, id string, c pawl.UserChange) (before, after pawl.User, err error) {
+	a.changes++
+	before, _, err = a.UserStore.UpdateUser(ctx, id, c)
+	return before, c.Apply(before), err
+}
+
+// A back end that says the same at every sign-in changes nothing, however it is
+// said.
+func TestStartForSaysTheSame(t *testing.T) {
+	for name, claims := range map[string]map[string]any{
+		"no claims": {}, "null": nil, "a whole number": {"seats": 3, "of": []string{"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &asAsked{}
+			f := newFixture(t, func(c *pawl.Config) { store.UserStore = c.Users.(pawl.UserStore); c.Users = store })
+			for range 3 {
+				if _, err := f.StartFor(t.Context(), pawl.Newcomer{UserID: "shop/7", Roles: &[]string{}, Claims: &claims}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := len(f.happened(pawl.EventUserUpdated)); n != 0 || store.changes != 0 {
+				t.Errorf("%d changes, %d of them in the audit log", store.changes, n)
+			}
+		})
+	}
 }

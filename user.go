@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -24,6 +25,9 @@ type User struct {
 	Roles        []string
 	Claims       map[string]any // added to access tokens; registered names are refused. Numbers come back from a store as float64
 }
+
+// IsAdmin reports whether the user is an administrator.
+func (u User) IsAdmin() bool { return slices.Contains(u.Roles, RoleAdmin) }
 
 // Users finds people. It is all that a program with a user table of its own
 // implements. Methods are safe for concurrent use; ErrNotFound if there is
@@ -55,8 +59,9 @@ type UserStore interface {
 	CreateUsers(ctx context.Context, us []User) (taken []bool, err error)
 
 	// UpdateUser makes the change in one atomic step and gives the user before
-	// and after it. ErrNotFound; ErrConflict if the new login is taken, and then
-	// nothing is changed.
+	// and after it. Whoever becomes an administrator by it loses their reset code:
+	// others may hold that. ErrNotFound; ErrConflict if the new login is taken, and
+	// then nothing is changed.
 	UpdateUser(ctx context.Context, id string, c UserChange) (before, after User, err error)
 
 	// DeleteUser deletes the user and their reset code; ErrNotFound.
@@ -144,8 +149,8 @@ const noLogin = "\U0010FFFD"
 const maxLogin = 128
 
 // FoldLogin gives the form in which logins are compared: lower case, NFC, no
-// space around it; folding twice changes nothing. An *api.Error says what is wrong with a name that cannot be
-// a login.
+// space around it; folding twice changes nothing. An *api.Error says what is
+// wrong with a name that cannot be a login.
 func FoldLogin(login string) (string, error) {
 	bad := func(why string) (string, error) {
 		return "", api.ErrInvalidRequest.With("userId %s.", why)

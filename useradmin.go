@@ -3,7 +3,6 @@ package pawl
 import (
 	"context"
 	"errors"
-	"reflect"
 	"slices"
 
 	"github.com/pawlauth/pawl/api"
@@ -43,9 +42,11 @@ func (s *Service) User(ctx context.Context, id string) (User, error) {
 // UpdateUser changes a user. Disabling ends all of their sessions; asking again
 // after a failure completes it. So does giving them RoleAdmin, which voids their
 // reset code too; after a failure of that, take the role away and give it again.
-// Other roles, and claims, are in access tokens from the next reissue on: to have
-// them at once, end the user's sessions. Errors are
-// ErrNotFound, ErrInvalidRequest, and ErrConflict if the new login is taken.
+// Their password stays: where others may have set it, by a code that they made
+// for this user, offer the user a new one first. Other roles, and claims, are in
+// access tokens from the next reissue on: to have them at once, end the user's
+// sessions. Errors are ErrNotFound, ErrInvalidRequest, and ErrConflict if the new
+// login is taken.
 func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (User, error) {
 	store, err := s.userStore()
 	if err != nil {
@@ -61,62 +62,33 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (User
 }
 
 func (s *Service) update(ctx context.Context, store UserStore, id string, c UserChange) (User, error) {
-	ctx = context.WithoutCancel(ctx) // disabled without an end of the sessions is not disabled
-	before, after, err := store.UpdateUser(ctx, id, c)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return User{}, noUser
-	case errors.Is(err, ErrConflict):
-		return User{}, api.ErrConflict.With("The userId %s is taken.", *c.Login)
-	case err != nil:
-		return User{}, unavailable(err)
-	}
+	u, _, err := s.userAdmin(store).Update(ctx, id, c)
 	s.users.forget(id)
-	s.noteChange(ctx, before, after)
-	if c.Disabled != nil && *c.Disabled {
-		if _, err := s.endUser(ctx, id, "", api.ReasonDisabled); err != nil {
-			return User{}, err
-		}
+	if err != nil {
+		return User{}, userError(err, c)
 	}
-	if !isAdmin(before) && isAdmin(after) {
-		if err := s.promoted(ctx, store, id); err != nil {
-			return User{}, err
-		}
-	}
-	return after, nil
+	return u, nil
 }
 
-func isAdmin(u User) bool { return slices.Contains(u.Roles, RoleAdmin) }
+func (s *Service) userAdmin(store UserStore) UserAdmin {
+	return UserAdmin{
+		Users: store, Sessions: s.cfg.Sessions, Now: s.now, Note: s.emit,
+		end: func(ctx context.Context, user, reason string) (int, error) { return s.endUser(ctx, user, "", reason) },
+	}
+}
 
-// promoted makes void what a limited actor may hold of somebody who has become
-// an administrator: a reset code that it made, a session that it started.
-func (s *Service) promoted(ctx context.Context, store UserStore, id string) error {
-	now := s.now()
-	switch err := store.OfferReset(ctx, id, ResetHash(NewResetOffer(now).Code), now); {
+// userError is what whoever asked for the change is told.
+func userError(err error, c UserChange) error {
+	_, ours := errors.AsType[*api.Error](err)
+	switch {
+	case ours:
+		return err
 	case errors.Is(err, ErrNotFound):
 		return noUser
-	case err != nil:
-		return unavailable(err)
+	case errors.Is(err, ErrConflict) && c.Login != nil:
+		return api.ErrConflict.With("The userId %s is taken.", *c.Login)
 	}
-	_, err := s.endUser(ctx, id, "", api.ReasonEndedByAdmin)
-	return err
-}
-
-func (s *Service) noteChange(ctx context.Context, before, after User) {
-	e := Event{User: after.ID, Login: after.Login}
-	switch {
-	case !before.Disabled && after.Disabled:
-		e.Kind = EventUserDisabled
-		s.emit(ctx, e)
-	case before.Disabled && !after.Disabled:
-		e.Kind = EventUserEnabled
-		s.emit(ctx, e)
-	}
-	before.Disabled = after.Disabled
-	if !reflect.DeepEqual(before, after) {
-		e.Kind = EventUserUpdated
-		s.emit(ctx, e)
-	}
+	return unavailable(err)
 }
 
 // DeleteUser ends all sessions of a user and deletes them (SYSTEM B13). Asking
@@ -129,21 +101,11 @@ func (s *Service) DeleteUser(ctx context.Context, id string) error {
 	if err := s.permit(ctx, id, nil); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
-	// Nobody may sign in between the end of the sessions and the deletion.
-	disabled := true
-	u, err := s.update(ctx, store, id, UserChange{Disabled: &disabled})
-	if err != nil {
-		return err
-	}
-	switch err := store.DeleteUser(ctx, id); {
-	case errors.Is(err, ErrNotFound):
-		return noUser
-	case err != nil:
-		return unavailable(err)
-	}
+	_, err = s.userAdmin(store).Delete(ctx, id)
 	s.users.forget(id)
-	s.emit(ctx, Event{Kind: EventUserDeleted, User: id, Login: u.Login})
+	if err != nil {
+		return userError(err, UserChange{})
+	}
 	return nil
 }
 
@@ -166,7 +128,7 @@ func (s *Service) permit(ctx context.Context, id string, roles *[]string) error 
 	if err != nil {
 		return unavailable(err)
 	}
-	if isAdmin(u) || roles != nil && slices.Contains(*roles, RoleAdmin) {
+	if u.IsAdmin() || roles != nil && slices.Contains(*roles, RoleAdmin) {
 		return api.ErrAccessDenied.With("Only an administrator can do this to an administrator, or make one.")
 	}
 	return nil

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// userCache keeps what a reissue needs of users for a few seconds. It holds
-// two generations of entries and drops the older one as a whole, so it needs
+// userCache keeps what a reissue needs of users for a few seconds: of those in
+// good standing only, as whoever is let in again must not be signed out by what
+// was true a moment ago. It holds two generations of entries and drops the older one as a whole, so it needs
 // no clock of its own per entry to stay bounded.
 type userCache struct {
 	users Users
@@ -22,8 +23,7 @@ type userCache struct {
 
 type cachedUser struct {
 	User
-	found bool
-	at    time.Time
+	at time.Time
 }
 
 const maxCachedUsers = 10_000 // per generation
@@ -37,12 +37,12 @@ func (c *userCache) byID(ctx context.Context, id string) (u User, found bool, er
 	now := c.now()
 	if e, ok := c.look(id); ok && c.keep > 0 {
 		if age := now.Sub(e.at); age >= 0 && age < c.keep {
-			return e.User, e.found, nil
+			return e.User, true, nil
 		}
 	}
 	u, found, err = freshUser(ctx, c.users, id)
-	if err == nil && c.keep > 0 {
-		c.put(id, cachedUser{User: u, found: found, at: now})
+	if err == nil && found && !u.Disabled && c.keep > 0 {
+		c.put(id, cachedUser{User: u, at: now})
 	}
 	return u, found, err
 }

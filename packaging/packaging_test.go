@@ -261,6 +261,8 @@ func TestDebianPackage(t *testing.T) {
 		"usr/share/doc/pawl/copyright":              "-rw-r--r--",
 		"usr/share/doc/pawl/licenses.txt.gz":        "-rw-r--r--",
 		"usr/share/doc/pawl/operations.md":          "-rw-r--r--",
+		"usr/share/doc/pawl/incidents.md":           "-rw-r--r--",
+		"usr/share/doc/pawl/moving-in.md":           "-rw-r--r--",
 		"usr/share/doc/pawl/configuration.md":       "-rw-r--r--",
 		"usr/share/doc/pawl/pawl.cdx.json":          "-rw-r--r--",
 		"usr/share/doc/pawl/monitoring/alerts.yaml": "-rw-r--r--",

@@ -1,15 +1,17 @@
 package password
 
 import (
-	"container/list"
 	"context"
 	"fmt"
 	"sync"
 	"time"
 )
 
-// turns is a weighted semaphore with a bounded queue, first come, first served:
-// nobody overtakes, so that a heavy computation is not starved by light ones.
+// turns is a weighted semaphore with a bounded queue, in which those who come
+// from one place stand in one line, and the lines take turns: whoever sends a
+// thousand requests holds up their own line and nobody else's. Within a line it
+// is first come, first served. Whoever is next is not overtaken, so that a heavy
+// computation is not starved by light ones.
 type turns struct {
 	size  int
 	queue int
@@ -18,12 +20,23 @@ type turns struct {
 	mu      sync.Mutex
 	free    int
 	running int
-	waiting list.List // of *waiter
+	waiting int
+	known   lines
+	others  lines
+	ahead   int     // how many of the known were served since one of the others
+	next    *waiter // once chosen
 }
 
+// knownAhead is how many of the known are served for one of the others, while
+// both wait.
+const knownAhead = 3
+
 type waiter struct {
-	weight int
-	turn   chan struct{} // closed when the turn is given
+	weight  int
+	lines   *lines
+	name    string        // of the line
+	turn    chan struct{} // closed when the turn is given, or refused
+	refused bool          // set before turn is closed
 }
 
 func newTurns(size, queue int, wait time.Duration) *turns {
@@ -37,59 +50,93 @@ func (t *turns) take(ctx context.Context, weight int) (done func(), err error) {
 	if ctx.Err() != nil {
 		return nil, ended(ctx)
 	}
-	w := &waiter{weight: min(weight, t.size), turn: make(chan struct{})}
-	place, err := t.enter(w)
+	line := lineOf(ctx)
+	w := &waiter{weight: min(weight, t.size), lines: &t.others, name: line.Name, turn: make(chan struct{})}
+	if line.Known {
+		w.lines = &t.known
+	}
+	queued, err := t.enter(w)
 	if err != nil {
 		return nil, err
 	}
-	if place != nil {
-		if err := t.await(ctx, w, place); err != nil {
+	if queued {
+		if err := t.await(ctx, w); err != nil {
 			return nil, err
 		}
 	}
 	return func() { t.give(w.weight) }, nil
 }
 
-// enter starts w at once and returns nil, or queues it and returns its place.
-func (t *turns) enter(w *waiter) (*list.Element, error) {
+// enter starts w at once, or queues it.
+func (t *turns) enter(w *waiter) (queued bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting.Len() == 0 && w.weight <= t.free {
+	if t.waiting == 0 && w.weight <= t.free {
 		t.start(w)
-		return nil, nil
+		return false, nil
 	}
-	if t.waiting.Len() >= t.queue {
-		return nil, ErrBusy
+	if t.waiting >= t.queue && !t.makeRoom(w) {
+		return false, ErrBusy
 	}
-	return t.waiting.PushBack(w), nil
+	w.lines.push(w)
+	t.waiting++
+	return true, nil
 }
 
-func (t *turns) await(ctx context.Context, w *waiter, place *list.Element) error {
+// makeRoom sends the last of the longest line away, if w has a better claim: it
+// is known and they are not, or its own line is shorter even with w in it.
+func (t *turns) makeRoom(w *waiter) bool {
+	victim := t.others.lastOfLongest()
+	if w.lines == &t.known {
+		if victim == nil {
+			victim = t.known.fairer(w)
+		}
+	} else {
+		victim = t.others.fairer(w)
+	}
+	if victim == nil {
+		return false
+	}
+	t.drop(victim)
+	victim.refused = true
+	close(victim.turn)
+	return true
+}
+
+func (t *turns) await(ctx context.Context, w *waiter) error {
 	timer := time.NewTimer(t.wait)
 	defer timer.Stop()
 	err := ErrBusy
 	select {
 	case <-w.turn:
-		return nil
+		return w.verdict()
 	case <-timer.C:
 	case <-ctx.Done():
 		err = ended(ctx)
 	}
-	return t.leave(w, place, err)
+	return t.leave(w, err)
+}
+
+// verdict is what the closed turn says.
+func (w *waiter) verdict() error {
+	if w.refused {
+		return ErrBusy
+	}
+	return nil
 }
 
 // leave frees a place in the queue and returns err, unless the turn came in the
 // same instant: a turn that was given is used.
-func (t *turns) leave(w *waiter, place *list.Element, err error) error {
+func (t *turns) leave(w *waiter, err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
 	case <-w.turn:
-		return nil
+		return w.verdict()
 	default:
 	}
-	t.waiting.Remove(place)
-	t.admit() // a heavy waiter at the head may have held up lighter ones
+	t.drop(w)
+	t.admit() // a heavy waiter may have held up lighter ones
 	return err
 }
 
@@ -101,15 +148,37 @@ func (t *turns) give(weight int) {
 	t.admit()
 }
 
-// admit starts waiters from the head for as long as they fit. t.mu is held.
+// admit starts waiters for as long as they fit. t.mu is held.
 func (t *turns) admit() {
-	for head := t.waiting.Front(); head != nil; head = t.waiting.Front() {
-		w := head.Value.(*waiter)
-		if w.weight > t.free {
-			return
+	for w := t.choose(); w != nil && w.weight <= t.free; w = t.choose() {
+		if w.lines == &t.known {
+			t.ahead++
+		} else {
+			t.ahead = 0
 		}
-		t.waiting.Remove(head)
+		t.drop(w)
+		w.lines.served(w.name)
 		t.start(w)
+	}
+}
+
+// choose gives whoever is next, the same until they leave or start. t.mu is held.
+func (t *turns) choose() *waiter {
+	if t.next == nil {
+		t.next = t.known.first()
+		if other := t.others.first(); t.next == nil || other != nil && t.ahead >= knownAhead {
+			t.next = other
+		}
+	}
+	return t.next
+}
+
+// drop takes w out of its line. t.mu is held.
+func (t *turns) drop(w *waiter) {
+	w.lines.remove(w)
+	t.waiting--
+	if t.next == w {
+		t.next = nil
 	}
 }
 
@@ -123,7 +192,7 @@ func (t *turns) start(w *waiter) {
 func (t *turns) stats() (running, waiting int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running, t.waiting.Len()
+	return t.running, t.waiting
 }
 
 func ended(ctx context.Context) error { return fmt.Errorf("%w: %w", ErrBusy, ctx.Err()) }

@@ -61,6 +61,8 @@ func (p *program) start() {
 	if err := p.server.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	process := p.server.Process
+	p.t.Cleanup(func() { _ = process.Kill() }) // one that a failure left behind
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if r, err := http.Get(p.url + "/readyz"); err == nil {
 			r.Body.Close()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -19,6 +20,7 @@ import (
 
 type auditListCmd struct {
 	User  string `short:"u" placeholder:"LOGIN" help:"Only what concerns this person: a login or, for somebody who is gone, the subject."`
+	By    string `placeholder:"NAME" help:"Only what this one did to others: an administrator's login or subject, a registered program's id, or a user of this machine's shell."`
 	Kind  string `short:"k" placeholder:"KIND" help:"Only this kind, such as sign_in, sign_in_failed, reused, session_ended."`
 	Since string `short:"s" placeholder:"DURATION" default:"24h" help:"Only what happened so long ago at most, such as 90m or 7d; 0: everything. Default: 24h."`
 	JSON  bool   `name:"json" help:"Print a JSON array instead of a table."`
@@ -32,6 +34,7 @@ Examples:
 
     pawl audit list
     pawl audit list --user ada@example.com --since 30d
+    pawl audit list --by ada@example.com --since 7d
     pawl audit list --kind reused --since 0 --json | jq -r '.[].address'`
 }
 
@@ -73,11 +76,25 @@ func (c *auditListCmd) Run(a *app) error {
 			return err
 		}
 	}
+	by, err := actors(ctx, s, c.By)
+	if err != nil {
+		return err
+	}
 	print := printAuditTable
 	if c.JSON {
 		print = printAuditJSON
 	}
-	return print(a.stdout, func(show func([]auditRow) error) error { return eachAuditPage(ctx, s, q, show) })
+	return print(a.stdout, func(show func([]auditRow) error) error { return eachAuditPage(ctx, s, q, by, show) })
+}
+
+// actors are the names that whoever is called so has in the column BY; nil
+// where anybody may have done it.
+func actors(ctx context.Context, s pawl.UserStore, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	subject, err := subjectOf(ctx, s, name)
+	return []string{name, "user:" + subject, "client:" + name, "shell:" + name}, err
 }
 
 // subjectOf finds the subject of a person who may not exist any more.
@@ -95,7 +112,7 @@ func subjectOf(ctx context.Context, s pawl.UserStore, name string) (string, erro
 
 // eachAuditPage hands over what q asks for, piece by piece: there may be more
 // than fits into memory.
-func eachAuditPage(ctx context.Context, s store, q pawl.AuditQuery, show func([]auditRow) error) error {
+func eachAuditPage(ctx context.Context, s store, q pawl.AuditQuery, by []string, show func([]auditRow) error) error {
 	logins := map[string]string{}
 	for {
 		page, err := s.Audit(ctx, q)
@@ -104,6 +121,9 @@ func eachAuditPage(ctx context.Context, s store, q pawl.AuditQuery, show func([]
 		}
 		rows := make([]auditRow, 0, len(page.Entries))
 		for _, e := range page.Entries {
+			if by != nil && !slices.Contains(by, e.By) {
+				continue
+			}
 			login, err := loginOf(ctx, s, logins, e.Event)
 			if err != nil {
 				return err
@@ -113,10 +133,13 @@ func eachAuditPage(ctx context.Context, s store, q pawl.AuditQuery, show func([]
 				e.Client.Address, e.Client.Agent, e.Key, e.By, e.Why, e.Object,
 			})
 		}
+		q.After = page.Cursor
+		if len(rows) == 0 && page.More {
+			continue
+		}
 		if err := show(rows); err != nil || !page.More {
 			return err
 		}
-		q.After = page.Cursor
 	}
 }
 
@@ -149,7 +172,9 @@ func printAuditTable(w io.Writer, each func(func([]auditRow) error) error) error
 			}
 			rows = append(rows, []string{moment(r.At), r.Kind, who, r.Session, r.Reason, r.Address, r.Agent, cmp.Or(r.Key, r.Object), r.By, r.Why})
 		}
-		return table(w, head, rows)
+		err := table(w, head, rows)
+		head = nil // once
+		return err
 	})
 }
 

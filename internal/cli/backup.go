@@ -33,7 +33,7 @@ With -, the copy is made in the directory for temporary files (TMPDIR) first, wh
 Examples:
 
     pawl backup /backup/pawl-$(date +%F).db
-    pawl backup --config /etc/pawl.yaml --force /backup/pawl.db
+    pawl backup --config /etc/pawl/pawl.yaml --force /backup/pawl.db
     pawl backup - | age -r age1… > pawl.db.age`
 }
 

@@ -36,7 +36,7 @@ const (
 // runPawl runs a command to its end and gives what it wrote.
 func runPawl(t *testing.T, stdin string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	exe, err := os.Executable()
+	exe, err := plainPawl()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,11 @@ func mustRun(t *testing.T, stdin string, args ...string) string {
 // busyServer rotates at every reissue, so that each is a write.
 func busyServer(t *testing.T, dir string) *process {
 	t.Helper()
-	p := start(t, "serve", "--listen", "127.0.0.1:0", "--issuer", loadIssuer, "--data-dir", dir,
+	exe, err := plainPawl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startBinary(t, exe, nil, "serve", "--listen", "127.0.0.1:0", "--issuer", loadIssuer, "--data-dir", dir,
 		"--unsafe-reuse-window", "0", "--unsafe-http-cookies", "--sessions-per-user", "1000")
 	p.ready(t)
 	return p

@@ -17,8 +17,8 @@ import (
 )
 
 type benchCmd struct {
-	Kinds    []string      `sep:"," placeholder:"KIND,…" help:"What the clients do: advance, resend, check, verify, signin, mixed. Default: advance,resend; with --url: check,resend."`
-	Clients  []int         `sep:"," default:"1,16,64" placeholder:"N,…" help:"How many clients at once, a row of the table each. Default: ${default}."`
+	Kinds    []string      `sep:"," placeholder:"KIND" help:"What the clients do: advance, resend, check, verify, signin, mixed. Default: advance,resend; with --url: check,resend."`
+	Clients  []int         `sep:"," default:"1,16,64" placeholder:"N" help:"How many clients at once, a row of the table each. Default: ${default}."`
 	Seconds  float64       `default:"4" placeholder:"N" help:"The length of a run. Default: ${default}."`
 	Runs     int           `default:"3" placeholder:"N" help:"Runs of each row that count, after a warm-up. Default: ${default}."`
 	Timeout  time.Duration `default:"10s" placeholder:"DURATION" help:"How long to wait for an answer. Default: ${default}."`
@@ -37,15 +37,16 @@ func (benchCmd) Help() string {
 
 By itself it starts this program as a server, on loopback, with people and data that are thrown away: for each row a new one. Nothing that is set in files or in the environment reaches it.
 
-    advance  reissue with rotation: one durable write each (row 5 of docs/rotation.md).
-             Needs a server without reuse window, which its own is for this.
+    advance  reissue with rotation: one durable write each (row 5 of
+             docs/rotation.md). Needs a server without reuse window, which its
+             own is for this.
     resend   reissue within the reuse window: no write (row 4)
     check    GET /api/session with the access token
     verify   GET /api/verify, as a reverse proxy asks
-    signin   POST /api/login: mostly Argon2id. On its own server, bare Argon2id is
-             measured in turn with it, for comparison.
-    mixed    a working day of each client: 320 checks, 16 reissues, a sign-out, its
-             effect, a sign-in
+    signin   POST /api/login: mostly Argon2id. On its own server, bare Argon2id
+             is measured in turn with it, for comparison.
+    mixed    a working day of each client: 320 checks, 16 reissues, a sign-out,
+             its effect, a sign-in
 
 Refused are answers that say when to come back, 503 and 429; a client then waits so long, 5 s at most. With --url, sessions are signed out again at the end.
 

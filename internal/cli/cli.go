@@ -37,8 +37,14 @@ To look at it: "pawl demo", and "pawl serve --demo" to play yourself. To run it:
 type grammar struct {
 	Config string `short:"c" placeholder:"FILE" help:"Read the configuration from this YAML file. PAWL_CONFIG names one, too. Environment variables and flags win over it."`
 
-	Serve   serveCmd `cmd:"" help:"Run the server."`
-	User    userCmd  `cmd:"" help:"Add people, change, list and delete them."`
+	Serve serveCmd `cmd:"" help:"Run the server."`
+	Demo  tourCmd  `cmd:"" help:"Take a tour of two minutes: every request and answer is real."`
+	Conf  struct {
+		Check     configCheckCmd     `cmd:"" help:"Check the configuration and say what is wrong with it."`
+		Print     configPrintCmd     `cmd:"" help:"Print the configuration in force and where each value came from."`
+		Reference configReferenceCmd `cmd:"" help:"Print what can be configured, as a Markdown page."`
+	} `cmd:"" name:"config" help:"Check, print and explain the configuration."`
+	User    userCmd `cmd:"" help:"Add people, change, list and delete them."`
 	Session struct {
 		List sessionListCmd `cmd:"" help:"List who is signed in, and where."`
 		End  sessionEndCmd  `cmd:"" help:"Sign people out."`
@@ -54,17 +60,11 @@ type grammar struct {
 	Key     keyCmd     `cmd:"" help:"List the signing keys, rotate them, remove stolen ones."`
 	Backup  backupCmd  `cmd:"" help:"Copy the database into a file, beside a running server."`
 	Restore restoreCmd `cmd:"" help:"Put a backup back, which signs everybody out."`
+	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
 	Token   struct {
 		Inspect inspectCmd `cmd:"" help:"Show what is in a token."`
 	} `cmd:"" help:"Look at tokens."`
-	Conf struct {
-		Check     configCheckCmd     `cmd:"" help:"Check the configuration and say what is wrong with it."`
-		Print     configPrintCmd     `cmd:"" help:"Print the configuration in force and where each value came from."`
-		Reference configReferenceCmd `cmd:"" help:"Print what can be configured, as a Markdown page."`
-	} `cmd:"" name:"config" help:"Check, print and explain the configuration."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server under load, every answer checked."`
-	Demo    tourCmd    `cmd:"" help:"Take a tour of two minutes: every request and answer is real."`
-	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -74,8 +74,12 @@ func newGrammar() *grammar {
 	g.Conf.Check.Plugins = newSettings(allKeys, true)
 	g.Conf.Print.Plugins = newSettings(allKeys, true)
 	g.Health.Plugins = newSettings(allKeys, true)
-	for _, p := range []*kong.Plugins{&g.User.Add.Plugins, &g.User.Import.Plugins, &g.User.List.Plugins, &g.User.Passwd.Plugins, &g.User.Set.Plugins, &g.User.Disable.Plugins, &g.User.Enable.Plugins, &g.User.Delete.Plugins, &g.User.Reset.Plugins,
-		&g.Client.Add.Plugins, &g.Client.List.Plugins, &g.Client.Remove.Plugins, &g.Session.List.Plugins, &g.Session.End.Plugins, &g.Audit.List.Plugins} {
+	for _, p := range []*kong.Plugins{
+		&g.User.Add.Plugins, &g.User.Import.Plugins, &g.User.List.Plugins, &g.User.Passwd.Plugins, &g.User.Set.Plugins,
+		&g.User.Disable.Plugins, &g.User.Enable.Plugins, &g.User.Delete.Plugins, &g.User.Reset.Plugins,
+		&g.Client.Add.Plugins, &g.Client.List.Plugins, &g.Client.Remove.Plugins,
+		&g.Session.List.Plugins, &g.Session.End.Plugins, &g.Audit.List.Plugins,
+	} {
 		*p = newSettings(storeKeys, false)
 	}
 	for _, p := range []*kong.Plugins{&g.Key.List.Plugins, &g.Key.Rotate.Plugins, &g.Key.Remove.Plugins, &g.Key.Reseal.Plugins} {
@@ -120,9 +124,6 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 			panic(r)
 		}
 	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
 	g := newGrammar()
 	parser, err := kong.New(g, kong.Name("pawl"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 80}),
@@ -132,9 +133,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		panic(err) // the grammar itself is wrong
 	}
 	parser.Model.HelpFlag.Help = "Show this help."
-	ctx, err := parser.Parse(keyIDsLast(args))
+	ctx, err := parser.Parse(keyIDsLast(asMeant(args, parser.Model.Node)))
 	if err != nil {
-		return complain(stderr, usageError{err}, helpFor(err))
+		return complain(stderr, unparsed(err), helpFor(err))
 	}
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), file: g.Config, now: time.Now}
 	return complain(stderr, ctx.Run(a), ctx.Command())
@@ -154,6 +155,18 @@ func complain(w io.Writer, err error, command string) int {
 	name, _, _ := strings.Cut(command, " <")
 	fmt.Fprintf(w, "Run \"%s --help\" to see how it is used.\n", strings.TrimSpace("pawl "+name))
 	return exitUsage
+}
+
+// unparsed is a parse error in the words of a person.
+func unparsed(err error) error {
+	p, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || p.Context == nil {
+		return usageError{err}
+	}
+	if at := p.Context.Selected(); at != nil && len(at.Children) == 0 {
+		return usageError{err} // a command's own arguments
+	}
+	return usagef("%s", misspelt(err, p.Context.Command()))
 }
 
 // helpFor names the command that a parse error is about.

@@ -37,7 +37,7 @@ func (c *clientAddCmd) Run(a *app) error {
 	a.why = c.Why
 	cl, secret, err := pawl.NewRegisteredClient(c.ID, c.Scope, a.now())
 	if err != nil {
-		return err
+		return usagef("%s", words(err))
 	}
 	ctx := context.Background()
 	s, _, err := a.openExisting(ctx, c.Plugins)

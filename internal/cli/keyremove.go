@@ -18,7 +18,7 @@ type keyRemoveCmd struct {
 	KID     []string `arg:"" name:"kid" help:"The keys, by their whole id, as pawl key list shows it."`
 	Yes     bool     `short:"y" help:"Do not ask. A refresh key needs --sign-out as well."`
 	SignOut bool     `help:"With --yes: remove a refresh key, and sign out whoever holds what it signed."`
-	Why     string   `placeholder:"TEXT" help:"The reason, for the audit log."`
+	whyFlag
 	kong.Plugins
 }
 

@@ -15,7 +15,7 @@ import (
 
 type keyResealCmd struct {
 	NewMasterKeyFile string `required:"" placeholder:"FILE" help:"The new master key. If there is no such file, it is made, mode 0600; one that exists is used as it is."`
-	Why              string `placeholder:"TEXT" help:"The reason, for the audit log."`
+	whyFlag
 	kong.Plugins
 }
 

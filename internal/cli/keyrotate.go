@@ -12,7 +12,7 @@ import (
 
 type keyRotateCmd struct {
 	Use string `enum:"access,refresh,both" default:"access" placeholder:"USE" help:"Which keys: access, refresh or both. Default: access."`
-	Why string `placeholder:"TEXT" help:"The reason, for the audit log."`
+	whyFlag
 	kong.Plugins
 }
 

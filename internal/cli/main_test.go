@@ -26,10 +26,37 @@ import (
 
 // TestMain lets the test binary be the pawl command, when its name is pawl.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(suite{m}, map[string]func(){
 		"pawl": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
+
+// suite removes what its tests share.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	code := s.M.Run()
+	if plainDir != "" {
+		_ = os.RemoveAll(plainDir) // a directory of the system's own, emptied by it in the end
+	}
+	return code
+}
+
+var plainDir string
+
+// plainPawl builds the program without the race detector, for tests that are
+// about large amounts: their figures would mean nothing with it.
+var plainPawl = sync.OnceValues(func() (path string, err error) {
+	if plainDir, err = os.MkdirTemp("", "pawl-test-"); err != nil {
+		return "", err
+	}
+	path = filepath.Join(plainDir, "pawl")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/pawlauth/pawl/cmd/pawl").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("build pawl: %w\n%s", err, out)
+	}
+	return path, err
+})
 
 // patience bounds every wait for something that must happen.
 const patience = 30 * time.Second
@@ -207,6 +234,11 @@ func startWith(t *testing.T, env []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startBinary(t, exe, env, args...)
+}
+
+func startBinary(t *testing.T, exe string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.Command(exe), stderr: new(bytes.Buffer), lines: make(chan string, 1000)}
 	p.Args = append([]string{"pawl"}, args...)
 	p.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir(), quickExit}

@@ -21,10 +21,12 @@ func printable(s string) string {
 	}, s)
 }
 
-// table writes rows in columns. Empty cells become "-".
+// table writes rows in columns, under a head if there is one. Empty cells become "-".
 func table(w io.Writer, head []string, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(head, "\t"))
+	if head != nil {
+		fmt.Fprintln(t, strings.Join(head, "\t"))
+	}
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {

@@ -20,7 +20,7 @@ type restoreCmd struct {
 	Replace         bool   `help:"Put it in the place of the database that is there, which is kept beside it under another name."`
 	NewKeys         bool   `name:"new-keys" help:"Leave out the signing keys in the backup; the server makes new ones. For when one of them was stolen, or when the master key is lost."`
 	WithoutKeyCheck bool   `name:"without-key-check" help:"Do not look whether the master key opens the keys in the backup: it is not on this machine. The server looks when it starts."`
-	Why             string `placeholder:"TEXT" help:"The reason, for the audit log."`
+	whyFlag
 	kong.Plugins
 }
 
@@ -34,7 +34,7 @@ What else goes back in time is yours to look through: bans, new passwords, peopl
 Examples:
 
     pawl restore /backup/pawl-2026-03-01.db
-    pawl restore --config /etc/pawl.yaml --replace /backup/pawl.db
+    pawl restore --config /etc/pawl/pawl.yaml --replace /backup/pawl.db
     age -d -i key.txt pawl.db.age | pawl restore -`
 }
 

@@ -21,7 +21,7 @@ import (
 // begin starts a command without waiting for it.
 func begin(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	exe, err := os.Executable()
+	exe, err := plainPawl()
 	if err != nil {
 		t.Fatal(err)
 	}

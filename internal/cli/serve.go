@@ -48,7 +48,7 @@ Examples:
 
     pawl serve --demo
     pawl serve
-    pawl serve --config /etc/pawl.yaml
+    pawl serve --config /etc/pawl/pawl.yaml
     pawl serve --listen 0.0.0.0:8443 --issuer https://login.example.com \
         --tls-cert-file cert.pem --tls-key-file key.pem`
 }

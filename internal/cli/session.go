@@ -16,7 +16,7 @@ import (
 )
 
 type sessionListCmd struct {
-	User    string `short:"u" placeholder:"LOGIN" help:"Only this person's sessions. Default: everybody's."`
+	User    string `short:"u" placeholder:"LOGIN" help:"Only this person's sessions: a login or a subject. Default: everybody's."`
 	Address string `short:"a" placeholder:"ADDRESS" help:"Only sessions last used from this address or network, such as 203.0.113.7 or 203.0.113.0/24."`
 	Since   string `short:"s" placeholder:"DURATION" default:"0" help:"Only sessions used so long ago at most, such as 90m or 7d; 0: all. Default: 0."`
 	JSON    bool   `name:"json" help:"Print a JSON array instead of a table."`
@@ -132,7 +132,7 @@ func sessionRows(ctx context.Context, s store, q pawl.SessionQuery, now time.Tim
 }
 
 type sessionEndCmd struct {
-	User    string `short:"u" placeholder:"LOGIN" help:"End the sessions of this person."`
+	User    string `short:"u" placeholder:"LOGIN" help:"End the sessions of this person: a login or a subject."`
 	Session string `short:"s" placeholder:"ID" help:"Of that person's sessions, end only this one."`
 	All     bool   `help:"End everybody's sessions."`
 	Yes     bool   `short:"y" help:"With --all: do not ask."`
@@ -141,7 +141,7 @@ type sessionEndCmd struct {
 }
 
 func (sessionEndCmd) Help() string {
-	return `Ends sessions at once: their refresh tokens are refused from now on, and a running server refuses their access tokens within a quarter of a second. The people are told that an administrator ended the session. They can sign in again; to keep somebody out, set another password as well.
+	return `Ends sessions at once: their refresh tokens are refused from now on, and a running server refuses their access tokens within a quarter of a second. The people are told that an administrator ended the session. They can sign in again; "pawl user disable" keeps somebody out.
 
 Examples:
 
@@ -190,7 +190,7 @@ func (c *sessionEndCmd) end(ctx context.Context, a *app, s store) (string, error
 		return "", err
 	}
 	a.note(ctx, s, pawl.Event{Kind: pawl.EventUserEnded, User: u.ID, Login: u.Login, Reason: api.ReasonEndedByAdmin})
-	return fmt.Sprintf("Ended %s of %s.", plural(n, "session"), printable(u.Login)), nil
+	return fmt.Sprintf("Ended %s of %s.", plural(n, "session"), called(u)), nil
 }
 
 func endOne(ctx context.Context, a *app, s store, u pawl.User, sid string) (string, error) {
@@ -204,7 +204,7 @@ func endOne(ctx context.Context, a *app, s store, u pawl.User, sid string) (stri
 		return "Ended the session.", nil
 	}
 	if _, _, err := s.Get(ctx, key); errors.Is(err, pawl.ErrNotFound) {
-		return "", fmt.Errorf("%s has no session %s; \"pawl session list --user %[1]s\" shows which there are", printable(u.Login), printable(sid))
+		return "", fmt.Errorf("%s has no session %s; \"pawl session list --user %[1]s\" shows which there are", called(u), printable(sid))
 	} else if err != nil {
 		return "", err
 	}

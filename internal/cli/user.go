@@ -34,6 +34,7 @@ type userAddCmd struct {
 	Login string   `arg:"" help:"What the person types to sign in: a name or a mail address. Upper and lower case are alike."`
 	Role  []string `short:"r" placeholder:"ROLE" help:"Give the person this role; may be repeated. Administrators have the role admin."`
 	passwordFlags
+	whyFlag
 	kong.Plugins
 }
 
@@ -49,6 +50,7 @@ Examples:
 }
 
 func (c *userAddCmd) Run(a *app) error {
+	a.why = c.Why
 	ctx := context.Background()
 	s, cfg, err := a.openExisting(ctx, c.Plugins)
 	if err != nil {
@@ -201,7 +203,7 @@ func eachUser(ctx context.Context, s pawl.UserStore, search string, f func(pawl.
 }
 
 type userPasswdCmd struct {
-	Login string `arg:"" help:"Whose password: what the person types to sign in."`
+	Login string `arg:"" help:"Who: the login, or the subject of their tokens."`
 	passwordFlags
 	whyFlag
 	kong.Plugins
@@ -241,25 +243,35 @@ func (c *userPasswdCmd) Run(a *app) error {
 	a.note(ctx, s, pawl.Event{Kind: pawl.EventPasswordChanged, User: u.ID, Login: u.Login})
 	_, ended, err := s.EndUser(ctx, u.ID, "", api.ReasonPasswordChanged, a.now())
 	if err != nil {
-		return fmt.Errorf("the password was set, but the sessions were not ended; run \"pawl session end --user %s\": %w", printable(u.Login), err)
+		return fmt.Errorf("the password was set, but the sessions were not ended; run \"pawl session end --user %s\": %w", called(u), err)
 	}
 	a.note(ctx, s, pawl.Event{Kind: pawl.EventUserEnded, User: u.ID, Login: u.Login, Reason: api.ReasonPasswordChanged})
-	_, err = fmt.Fprintf(a.stdout, "Set the password of %s and ended %s.\n", printable(u.Login), plural(ended, "session"))
+	_, err = fmt.Fprintf(a.stdout, "Set the password of %s and ended %s.\n", called(u), plural(ended, "session"))
 	return err
 }
 
-// findUser finds a person by login or, failing that, by subject.
+// findUser finds a person by login or by subject. Where those are two people it
+// finds neither: nobody may be taken for another by the login they were given.
 func findUser(ctx context.Context, s pawl.UserStore, name string) (pawl.User, error) {
 	login, err := pawl.FoldLogin(name)
 	if err != nil {
 		return pawl.User{}, err
 	}
 	u, err := s.ByLogin(ctx, login)
-	if errors.Is(err, pawl.ErrNotFound) {
-		u, err = s.ByID(ctx, name)
+	if err != nil && !errors.Is(err, pawl.ErrNotFound) {
+		return u, err
+	}
+	other, idErr := s.ByID(ctx, name)
+	switch {
+	case err != nil:
+		u, err = other, idErr
+	case idErr == nil && other.ID != u.ID:
+		err = fmt.Errorf("%s is one person's login (subject %s) and another's subject: name them by what is theirs alone", printable(name), printable(u.ID))
+	case idErr != nil && !errors.Is(idErr, pawl.ErrNotFound):
+		err = idErr
 	}
 	if errors.Is(err, pawl.ErrNotFound) {
-		err = fmt.Errorf("there is nobody with the login %s; \"pawl user list\" shows who there is", printable(login))
+		err = fmt.Errorf("there is nobody with the login or subject %s; \"pawl user list\" shows who there is", printable(login))
 	}
 	return u, err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pawlauth/pawl"
-	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/internal/config"
 	"github.com/pawlauth/pawl/token"
 )
@@ -70,15 +69,21 @@ func (c *userSetCmd) Run(a *app) error {
 		return err
 	}
 	return a.withUser(c.Plugins, c.Login, c.Why, func(ctx context.Context, s store, _ *config.Config, u pawl.User) error {
-		_, after, err := s.UpdateUser(ctx, u.ID, change)
-		if errors.Is(err, pawl.ErrConflict) {
+		after, ended, err := a.userAdmin(s).Update(ctx, u.ID, change)
+		if errors.Is(err, pawl.ErrConflict) && change.Login != nil {
 			return fmt.Errorf("the login %s is taken", printable(*change.Login))
+		}
+		if err != nil && after.ID != "" {
+			return fmt.Errorf("%s was changed, but the sessions were not ended; run \"pawl session end --user %[1]s\": %w", called(after), err)
 		}
 		if err != nil {
 			return err
 		}
-		a.note(ctx, s, pawl.Event{Kind: pawl.EventUserUpdated, User: u.ID, Login: after.Login})
-		_, err = fmt.Fprintf(a.stdout, "Changed %s.\n", called(after))
+		said := fmt.Sprintf("Changed %s.", called(after))
+		if ended > 0 {
+			said = fmt.Sprintf("Changed %s and ended %s: whoever becomes an administrator signs in anew.", called(after), plural(ended, "session"))
+		}
+		_, err = fmt.Fprintln(a.stdout, said)
 		return err
 	})
 }
@@ -127,28 +132,27 @@ Example:
 
 func (c *userDisableCmd) Run(a *app) error {
 	return a.withUser(c.Plugins, c.Login, c.Why, func(ctx context.Context, s store, _ *config.Config, u pawl.User) error {
-		ended, err := a.disable(ctx, s, u)
-		if err == nil {
-			_, err = fmt.Fprintf(a.stdout, "Disabled %s and ended %s.\n", called(u), plural(ended, "session"))
+		disabled := true
+		_, ended, err := a.userAdmin(s).Update(ctx, u.ID, pawl.UserChange{Disabled: &disabled})
+		if err != nil {
+			return again(u, err)
 		}
+		_, err = fmt.Fprintf(a.stdout, "Disabled %s and ended %s.\n", called(u), plural(ended, "session"))
 		return err
 	})
 }
 
-// disable can be run again where it stopped half-way.
-func (a *app) disable(ctx context.Context, s store, u pawl.User) (ended int, err error) {
-	disabled := true
-	if _, _, err := s.UpdateUser(ctx, u.ID, pawl.UserChange{Disabled: &disabled}); err != nil {
-		return 0, err
+func (a *app) userAdmin(s store) pawl.UserAdmin {
+	note := func(ctx context.Context, e pawl.Event) { a.note(ctx, s, e) }
+	return pawl.UserAdmin{Users: s, Sessions: s, Now: a.now, Note: note}
+}
+
+// again says that what stopped half-way is completed by running it again.
+func again(u pawl.User, err error) error {
+	if err == nil {
+		return nil
 	}
-	if !u.Disabled {
-		a.note(ctx, s, pawl.Event{Kind: pawl.EventUserDisabled, User: u.ID, Login: u.Login})
-	}
-	if _, ended, err = s.EndUser(ctx, u.ID, "", api.ReasonDisabled, a.now()); err != nil {
-		return 0, fmt.Errorf("%s is disabled, but the sessions were not ended; run this again: %w", called(u), err)
-	}
-	a.note(ctx, s, pawl.Event{Kind: pawl.EventUserEnded, User: u.ID, Login: u.Login, Reason: api.ReasonDisabled})
-	return ended, nil
+	return fmt.Errorf("%s may still have sessions; run this again: %w", called(u), err)
 }
 
 type userEnableCmd struct {
@@ -168,11 +172,8 @@ Example:
 func (c *userEnableCmd) Run(a *app) error {
 	return a.withUser(c.Plugins, c.Login, c.Why, func(ctx context.Context, s store, _ *config.Config, u pawl.User) error {
 		disabled := false
-		if _, _, err := s.UpdateUser(ctx, u.ID, pawl.UserChange{Disabled: &disabled}); err != nil {
+		if _, _, err := a.userAdmin(s).Update(ctx, u.ID, pawl.UserChange{Disabled: &disabled}); err != nil {
 			return err
-		}
-		if u.Disabled {
-			a.note(ctx, s, pawl.Event{Kind: pawl.EventUserEnabled, User: u.ID, Login: u.Login})
 		}
 		_, err := fmt.Fprintf(a.stdout, "%s can sign in.\n", called(u))
 		return err
@@ -204,15 +205,10 @@ func (c *userDeleteCmd) Run(a *app) error {
 				return errors.New("nobody was deleted")
 			}
 		}
-		// Nobody may sign in between the end of the sessions and the deletion.
-		ended, err := a.disable(ctx, s, u)
+		ended, err := a.userAdmin(s).Delete(ctx, u.ID)
 		if err != nil {
-			return err
+			return again(u, err)
 		}
-		if err := s.DeleteUser(ctx, u.ID); err != nil {
-			return err
-		}
-		a.note(ctx, s, pawl.Event{Kind: pawl.EventUserDeleted, User: u.ID, Login: u.Login})
 		_, err = fmt.Fprintf(a.stdout, "Deleted %s and ended %s.\n", called(u), plural(ended, "session"))
 		return err
 	})

@@ -32,12 +32,16 @@ func (userImportCmd) Help() string {
 CSV has a line that names its columns, in any order; JSON lines have members of the same names:
 
     userId          what the person types to sign in; the only one that is required
-    passwordHash    bcrypt, scrypt, PBKDF2 or Argon2, as PHC strings or as Spring Security, Django or passlib write them; empty: no sign-in until a reset link sets a password
-    secretData      with credentialData, in place of passwordHash: a credential of Keycloak's
+    passwordHash    bcrypt, scrypt, PBKDF2 or Argon2, as PHC strings or as Spring
+                    Security, Django or passlib write them; empty: no sign-in
+                    until a reset link sets a password
+    secretData      with credentialData, in place of passwordHash: a credential
+                    of Keycloak's
     roles           separated by spaces; in JSON an array
     claims          a JSON object, added to the access tokens
     disabled        true or false
-    subject         the id in tokens, where people have one already; otherwise they get one
+    subject         the id in tokens, where people have one already; otherwise
+                    they get one
 
 A line is taken if all of it is right. Each one that is not is reported with its number on standard error and costs none of the others. If there were any, the exit code is 1. Run it again as often as you like: whoever is there already is left alone and counted as unchanged, or different.
 

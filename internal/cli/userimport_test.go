@@ -60,7 +60,7 @@ func importFile(t *testing.T, path string, n int) (bad []string) {
 // pawlRun runs the command to its end in a process of its own.
 func pawlRun(t *testing.T, args ...string) (stdout, stderr string, code int, rss int64) {
 	t.Helper()
-	exe, err := os.Executable()
+	exe, err := plainPawl()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func (c *Config) checkMetricsListen(bad complain) {
 		return
 	}
 	if sameListener(c.Listen, c.MetricsListen) {
-		bad("metrics_listen", c.MetricsListen, "is where listen %q serves everybody; metrics are for your monitoring only: choose another port, such as 127.0.0.1:9090", c.Listen)
+		bad("metrics_listen", c.MetricsListen, "is where listen %q serves everybody; metrics are for your monitoring only: choose another port, such as 127.0.0.1:9095", c.Listen)
 	}
 }
 

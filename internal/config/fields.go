@@ -251,7 +251,7 @@ func watchFields(c *Config) []Field {
 		},
 		Field{
 			Key: "metrics_listen", value: textValue{&c.MetricsListen}, Zero: "Empty: no metrics.",
-			Doc: "The address and port at which `GET /metrics` answers Prometheus, such as 127.0.0.1:9090. Whoever reaches it can read it without signing in: choose one that only your monitoring reaches. It cannot be that of `listen`.",
+			Doc: "The address and port at which `GET /metrics` answers Prometheus, such as 127.0.0.1:9095. Whoever reaches it can read it without signing in: choose one that only your monitoring reaches. It cannot be that of `listen`.",
 		},
 	)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -75,31 +76,48 @@ type remoteKeys struct {
 	now    func() time.Time
 	client *http.Client
 
-	mu      sync.Mutex // one fetch at a time: the others share its outcome
-	known   []key
-	fetched time.Time // when known was
-	asked   time.Time // the last try
-	err     error     // its outcome
+	known atomic.Pointer[knownKeys] // nil: none yet
+
+	mu    sync.Mutex // one fetch at a time: the others share its outcome
+	asked time.Time  // the last try
+	err   error      // its outcome
+}
+
+type knownKeys struct {
+	keys    []key
+	fetched time.Time
+}
+
+// found gives the known keys that fit, if they are no older than age.
+func (r *remoteKeys) found(h header, age time.Duration) []key {
+	k := r.known.Load()
+	if k == nil {
+		return nil
+	}
+	if old := r.now().Sub(k.fetched); old < 0 || old >= age {
+		return nil
+	}
+	return fitting(k.keys, h)
 }
 
 // keys fetches the set if it is old or lacks the id. Without an answer, what is
-// known counts for up to an hour.
+// known counts for up to an hour. Who has a known key never waits for somebody
+// who makes one up.
 func (r *remoteKeys) keys(ctx context.Context, h header) ([]key, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.now()
-	found := fitting(r.known, h)
-	if age := now.Sub(r.fetched); len(found) > 0 && age >= 0 && age < jwksFresh {
+	if found := r.found(h, jwksFresh); len(found) > 0 {
 		return found, nil
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if found := r.found(h, jwksFresh); len(found) > 0 {
+		return found, nil // fetched while this one waited
+	}
+	now := r.now()
 	if since := now.Sub(r.asked); r.asked.IsZero() || since < 0 || since >= jwksAgain {
 		r.refetch(ctx, now)
 	}
-	found = fitting(r.known, h)
-	switch {
-	case r.err == nil:
-		return found, nil
-	case len(found) > 0 && now.Sub(r.fetched) < jwksStale:
+	found := r.found(h, jwksStale)
+	if len(found) > 0 || r.err == nil {
 		return found, nil
 	}
 	return nil, r.err
@@ -110,7 +128,7 @@ func (r *remoteKeys) refetch(ctx context.Context, now time.Time) {
 	keys, err := r.fetch(context.WithoutCancel(ctx))
 	r.asked, r.err = now, err
 	if err == nil {
-		r.known, r.fetched = keys, now
+		r.known.Store(&knownKeys{keys, now})
 	}
 }
 

@@ -1,6 +1,7 @@
 package legacy_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -205,4 +206,43 @@ func TestAnAddressThatMisbehaves(t *testing.T) {
 		}
 		old.Close()
 	}
+}
+
+// Whoever makes up key ids keeps the old system busy, and nobody else waiting.
+func TestAKnownKeyDoesNotWaitForAnUnknownOne(t *testing.T) {
+	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	set := jwks(t, jose.JSONWebKey{KeyID: "ec", Key: ec.Public()})
+	asked, answer := make(chan struct{}, 8), make(chan struct{}, 8)
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		<-answer
+		_, _ = w.Write(set)
+	}))
+	t.Cleanup(old.Close)
+	var now atomic.Pointer[time.Time]
+	now.Store(&issued)
+	v := verifier(t, legacy.Options{JWKS: old.URL, Now: func() time.Time { return *now.Load() }})
+	answer <- struct{}{}
+	if _, err := v.Verify(t.Context(), sign(t, jose.ES256, "ec", ec)); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	later := issued.Add(10 * time.Second)
+	now.Store(&later)
+
+	stranger := make(chan error, 1)
+	madeUp, good := sign(t, jose.ES256, "made up", ec), sign(t, jose.ES256, "ec", ec)
+	go func() { _, err := v.Verify(context.Background(), madeUp); stranger <- err }()
+	<-asked
+	owner := make(chan error, 1)
+	go func() { _, err := v.Verify(context.Background(), good); owner <- err }()
+	select {
+	case err := <-owner:
+		if err != nil {
+			t.Error(err)
+		}
+	case err := <-stranger: // the old system's patience is over, and the owner still waits
+		t.Errorf("the stranger was first: %v", err)
+	}
+	answer <- struct{}{}
 }

@@ -57,7 +57,7 @@ func (p *Plan) Check() error {
 	}
 	for _, k := range p.Kinds {
 		if !slices.Contains(Kinds(), k) {
-			return fmt.Errorf("there is no kind of load %q; the kinds are %q", k, Kinds())
+			return fmt.Errorf("there is no kind of load %q; the kinds are %v", k, Kinds())
 		}
 	}
 	for _, n := range p.Clients {

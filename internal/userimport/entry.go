@@ -123,12 +123,12 @@ func (d *draft) entry(number int, raw []byte) Entry {
 	return e
 }
 
-// maxSubject is that of pawl.User.ID, in bytes.
-const maxSubject = 128
-
 func (d *draft) checkedSubject() string {
-	if len(d.subject) > maxSubject || !printable(d.subject) || strings.TrimSpace(d.subject) != d.subject {
-		d.fault("subject must be at most %d bytes that print, without spaces around them", maxSubject)
+	if d.subject == "" {
+		return "" // the person gets one
+	}
+	if err := pawl.CheckSubject(d.subject); err != nil {
+		d.fault("subject %w", err)
 	}
 	return d.subject
 }

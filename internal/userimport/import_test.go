@@ -176,6 +176,53 @@ func TestUpdateEndsTheSessionsOfPeopleWhoAreDisabledAlready(t *testing.T) {
 	}
 }
 
+// Whoever becomes an administrator signs in anew: others may hold the session.
+func TestUpdateEndsTheSessionsOfNewAdministrators(t *testing.T) {
+	im := newImporting(t)
+	im.csv("userId,roles\nada,ops\n")
+	im.session("ada")
+	im.Update = true
+	im.want("promoted", im.csv("userId,roles\nada,ops admin\n"), userimport.Counts{Updated: 1})
+	if !slices.Equal(im.ended, []string{"ada " + api.ReasonEndedByAdmin}) {
+		t.Errorf("ended: %v", im.ended)
+	}
+	im.want("an administrator still", im.csv("userId,roles\nada,admin\n"), userimport.Counts{Updated: 1})
+	if im.ended != nil {
+		t.Errorf("ended again: %v", im.ended)
+	}
+}
+
+// stopped is a store that fails when sessions are to be ended.
+type stopped struct{ userimport.Store }
+
+var errStopped = errors.New("stopped")
+
+func (stopped) EndUser(context.Context, string, string, string, time.Time) (pawl.Mark, int, error) {
+	return pawl.Mark{}, 0, errStopped
+}
+
+// An import that was stopped while it replaced a password is completed by the
+// next.
+func TestUpdateEndsTheSessionsOfReplacedPasswordsWheneverItStops(t *testing.T) {
+	im := newImporting(t)
+	im.csv("userId,passwordHash\nada," + bcrypt + "\n")
+	im.session("ada")
+	im.Update, im.Store = true, stopped{im.store}
+	file := "userId,passwordHash\nada," + django + "\n"
+	r, err := userimport.NewReader(strings.NewReader(file), userimport.Options{Format: userimport.CSV})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := im.Import(t.Context(), r); !errors.Is(err, errStopped) {
+		t.Fatal(err)
+	}
+	im.Store = im.store
+	im.want("again", im.csv(file), userimport.Counts{Updated: 1})
+	if im.user("ada").PasswordHash != django || !slices.Equal(im.ended, []string{"ada " + api.ReasonPasswordChanged}) {
+		t.Errorf("ended: %v", im.ended)
+	}
+}
+
 func TestUpdateNeverBringsAnOldPasswordBack(t *testing.T) {
 	for _, c := range []struct {
 		name, stored, file string

@@ -122,27 +122,22 @@ func (r *run) newHash(e *Entry, u pawl.User) bool {
 
 func (r *run) update(ctx context.Context, e *Entry, u pawl.User, change pawl.UserChange, hash bool) error {
 	reason := ""
+	if !u.IsAdmin() && change.Apply(u).IsAdmin() {
+		reason = api.ReasonEndedByAdmin // others may have started them: see pawl.UserAdmin
+	}
 	if hash {
-		switch err := r.Store.SetPasswordHash(ctx, u.ID, u.PasswordHash, e.User.PasswordHash); {
-		case errors.Is(err, pawl.ErrConflict), errors.Is(err, pawl.ErrNotFound):
-			e.Err = errMeanwhile
-			r.counts.Updated--
-			return nil
-		case err != nil:
-			return err
-		}
 		reason = api.ReasonPasswordChanged
 	}
-	if change != (pawl.UserChange{}) {
-		_, _, err := r.Store.UpdateUser(ctx, u.ID, change)
-		if errors.Is(err, pawl.ErrNotFound) {
-			e.Err = errMeanwhile
-			r.counts.Updated--
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	if err := r.endFirst(ctx, u, reason); err != nil {
+		return err
+	}
+	switch err := r.write(ctx, e, u, change, hash); {
+	case errors.Is(err, pawl.ErrConflict), errors.Is(err, pawl.ErrNotFound):
+		e.Err = errMeanwhile
+		r.counts.Updated--
+		return nil
+	case err != nil:
+		return err
 	}
 	if e.Given.Disabled && e.User.Disabled {
 		// Also for somebody who was disabled before: an import that stopped
@@ -152,8 +147,35 @@ func (r *run) update(ctx context.Context, e *Entry, u pawl.User, change pawl.Use
 	return r.end(ctx, u, reason)
 }
 
-// end ends the sessions of somebody whose password was replaced or who was
-// disabled. Somebody without sessions needs it as well where one may begin at
+func (r *run) write(ctx context.Context, e *Entry, u pawl.User, change pawl.UserChange, hash bool) error {
+	if hash {
+		if err := r.Store.SetPasswordHash(ctx, u.ID, u.PasswordHash, e.User.PasswordHash); err != nil {
+			return err
+		}
+	}
+	if change == (pawl.UserChange{}) {
+		return nil
+	}
+	_, _, err := r.Store.UpdateUser(ctx, u.ID, change)
+	return err
+}
+
+// endFirst ends the sessions before the change that ends them again: an import
+// that stops in between does not find out, when it is run again, that there was
+// a change.
+func (r *run) endFirst(ctx context.Context, u pawl.User, reason string) error {
+	if reason == "" {
+		return nil
+	}
+	live, err := r.live(ctx, u.ID)
+	if err == nil && live {
+		_, _, err = r.Store.EndUser(ctx, u.ID, "", reason, r.Now())
+	}
+	return err
+}
+
+// end ends the sessions of somebody whose password was replaced, who was disabled
+// or who has become an administrator. Somebody without sessions needs it as well where one may begin at
 // this moment.
 func (r *run) end(ctx context.Context, u pawl.User, reason string) error {
 	if reason == "" {

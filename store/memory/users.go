@@ -171,6 +171,9 @@ func (s *Store) UpdateUser(ctx context.Context, id string, c pawl.UserChange) (b
 	}
 	delete(t.byLogin, old.folded)
 	t.put(changed)
+	if !before.IsAdmin() && changed.IsAdmin() {
+		delete(t.resets, id)
+	}
 	after, err = changed.user()
 	return before, after, err
 }

@@ -69,7 +69,7 @@ func (s *Store) Audit(ctx context.Context, q pawl.AuditQuery) (page pawl.AuditPa
 	if !known {
 		return page, pawl.ErrNotFound
 	}
-	err = s.reading(ctx, func(c *conn) error {
+	err = s.surveying(ctx, func(c *conn) error {
 		if after > 0 {
 			if last, err := c.int(lastAudit); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 type world struct {
 	*pawl.Service
 	store *sqlite.Store
-	now   time.Time
+	clock atomic.Pointer[time.Time] // the service looks at it in the background
 	t     *testing.T
 	path  string
 	close func()
@@ -44,10 +45,11 @@ func newWorld(t *testing.T, path string, now time.Time) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{store: s, now: now, t: t, path: path}
+	w := &world{store: s, t: t, path: path}
+	w.clock.Store(&now)
 	w.Service, err = pawl.New(t.Context(), pawl.Config{
 		Issuer: "https://login.example.com", Audience: []string{"app"}, MasterKey: worldKey, Hasher: hasher,
-		Sessions: s, Users: s, Keys: s, Audit: s, Now: func() time.Time { return w.now },
+		Sessions: s, Users: s, Keys: s, Audit: s, Now: w.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +61,13 @@ func newWorld(t *testing.T, path string, now time.Time) *world {
 		}
 	}
 	return w
+}
+
+func (w *world) Now() time.Time { return *w.clock.Load() }
+
+func (w *world) pass(d time.Duration) {
+	later := w.Now().Add(d)
+	w.clock.Store(&later)
 }
 
 func (w *world) user(login string) pawl.User {
@@ -117,16 +126,16 @@ func TestRestoreEndsEverySession(t *testing.T) {
 	old["in the backup, ahead of the clock"] = changed
 
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	if _, err := sqlite.Backup(t.Context(), w.path, backup, sqlite.BackupOptions{At: w.now}); err != nil {
+	if _, err := sqlite.Backup(t.Context(), w.path, backup, sqlite.BackupOptions{At: w.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	w.now = noon.Add(time.Hour)
+	w.pass(time.Hour)
 	old["after the backup"] = w.signIn("ada")
-	if _, _, err := w.store.EndUser(t.Context(), ada.ID, "", api.ReasonEndedByAdmin, w.now); err != nil {
+	if _, _, err := w.store.EndUser(t.Context(), ada.ID, "", api.ReasonEndedByAdmin, w.Now()); err != nil {
 		t.Fatal(err)
 	}
 	old["after the backup, later than a mark of the same second"] = w.signIn("ada")
-	w.now = w.now.Add(59 * time.Second)
+	w.pass(59 * time.Second)
 	old["after the backup, by a clock that was ahead"] = w.signIn("ada")
 	w.close()
 
@@ -147,7 +156,7 @@ func TestRestoreEndsEverySession(t *testing.T) {
 	if by, ended := r.Revoked().Covers(claims(t, fresh.AccessToken)); ended {
 		t.Errorf("a new access token is refused: %+v", by)
 	}
-	r.now = r.now.Add(2 * time.Minute)
+	r.pass(2 * time.Minute)
 	if _, err := r.Reissue(t.Context(), api.ReissueRequest{RefreshToken: fresh.RefreshToken}); err != nil {
 		t.Errorf("a new refresh token: %v", err)
 	}

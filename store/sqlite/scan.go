@@ -63,7 +63,7 @@ func parsePlace(cursor string) (place, bool) {
 // CountLive implements [pawl.SessionStore].
 func (s *Store) CountLive(ctx context.Context, now time.Time) (int, error) {
 	n := int64(0)
-	err := s.reading(ctx, func(c *conn) (err error) {
+	err := s.surveying(ctx, func(c *conn) (err error) {
 		n, err = c.int(selectLive, millis(now))
 		return err
 	})

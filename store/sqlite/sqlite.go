@@ -35,8 +35,9 @@ type Store struct {
 	path  string
 	epoch string // of the revocation log
 	w     *writer
-	read  chan *conn // those not in use
-	count int        // of connections in read
+	read  chan *conn    // those not in use
+	count int           // of connections in read
+	long  chan struct{} // held by whoever looks at a whole table
 	sweep sweeping
 }
 
@@ -49,7 +50,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: full, count: opts.Readers}
+	s := &Store{path: full, count: opts.Readers, long: make(chan struct{}, 1)}
 	if s.count <= 0 {
 		s.count = 4
 	}
@@ -127,6 +128,18 @@ func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
 		return s.fault(f(c))
 	case <-s.w.idle:
 		return s.fault(errClosed)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// surveying is reading for what may look at a whole table. There is one at a
+// time: a few searches would else keep every connection from the requests.
+func (s *Store) surveying(ctx context.Context, f func(*conn) error) error {
+	select {
+	case s.long <- struct{}{}:
+		defer func() { <-s.long }()
+		return s.reading(ctx, f)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

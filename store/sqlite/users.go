@@ -162,7 +162,10 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change pawl.UserChang
 			return err
 		}
 		res.after = change.Apply(res.before)
-		return updateUser(c, res.after)
+		if err := updateUser(c, res.after); err != nil || res.before.IsAdmin() || !res.after.IsAdmin() {
+			return err
+		}
+		return voidReset(c, id)
 	})
 	if err != nil {
 		return before, after, err
@@ -213,12 +216,13 @@ func voidReset(c *conn, user string) error {
 
 // ListUsers implements [pawl.UserStore].
 func (s *Store) ListUsers(ctx context.Context, q pawl.UserQuery) (list []pawl.User, err error) {
-	query, args := selectUser+`WHERE folded > ? `, []any{q.After}
+	query, args, read := selectUser+`WHERE folded > ? `, []any{q.After}, s.reading
 	if q.Search != "" {
+		read = s.surveying
 		query += `AND (instr(folded, ?) > 0 AND login <> '' OR id = ?) `
 		args = append(args, searched(q.Search), q.Search)
 	}
-	err = s.reading(ctx, func(c *conn) error {
+	err = read(ctx, func(c *conn) error {
 		return c.query(query+`ORDER BY folded LIMIT ?`, func(r row) error {
 			u, err := readUser(r)
 			list = append(list, u)

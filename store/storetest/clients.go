@@ -80,7 +80,7 @@ func clientRaces(f *fixture) {
 	wg.Wait()
 	for i := range 16 {
 		wg.Go(func() {
-			if [](Node){f.Node, f.Second}[i%2].Clients.RemoveClient(f.ctx, "one") == nil {
+			if []Node{f.Node, f.Second}[i%2].Clients.RemoveClient(f.ctx, "one") == nil {
 				removed.Add(1)
 			}
 		})

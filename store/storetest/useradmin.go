@@ -204,7 +204,7 @@ func resetOnce(f *fixture) {
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
-			if [](Node){f.Node, f.Second}[i%2].Users.ResetPassword(f.ctx, code("code"), noon, "new") == nil {
+			if []Node{f.Node, f.Second}[i%2].Users.ResetPassword(f.ctx, code("code"), noon, "new") == nil {
 				done.Add(1)
 			}
 		})
@@ -237,4 +237,17 @@ func resetVoided(f *fixture) {
 	_, err := f.Users.ResetOf(f.ctx, code("1"), noon)
 	f.is(err, pawl.ErrNotFound)
 	f.resetIs("2", pawl.Reset{User: pawl.User{ID: "2", Login: "ben", PasswordHash: "old"}})
+
+	_, _, err = f.Users.UpdateUser(f.ctx, "2", pawl.UserChange{Roles: ref([]string{"r"})})
+	f.must(err)
+	f.resetIs("2", pawl.Reset{User: pawl.User{ID: "2", Login: "ben", PasswordHash: "old", Roles: []string{"r"}}})
+	admin := pawl.UserChange{Roles: ref([]string{"r", pawl.RoleAdmin})}
+	_, _, err = f.Users.UpdateUser(f.ctx, "2", admin)
+	f.must(err)
+	_, err = f.Users.ResetOf(f.ctx, code("2"), noon)
+	f.is(err, pawl.ErrNotFound) // made for somebody who was no administrator
+	f.must(f.Users.OfferReset(f.ctx, "2", code("2"), noon.Add(ms)))
+	_, _, err = f.Users.UpdateUser(f.ctx, "2", admin)
+	f.must(err)
+	f.resetIs("2", pawl.Reset{User: pawl.User{ID: "2", Login: "ben", PasswordHash: "old", Roles: []string{"r", pawl.RoleAdmin}}})
 }
