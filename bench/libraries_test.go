@@ -24,7 +24,10 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-var errRefused = errors.New("refused")
+var (
+	errRefused  = errors.New("refused")
+	errAccepted = errors.New("accepted")
+)
 
 func accepted(ok bool) error {
 	if !ok {
