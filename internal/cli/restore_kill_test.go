@@ -39,7 +39,7 @@ func begin(t *testing.T, args ...string) *exec.Cmd {
 func TestRestoreKilledAtAnyMoment(t *testing.T) {
 	rounds := 4
 	if os.Getenv("CI") == "true" {
-		rounds = 100
+		rounds = 40
 	}
 	base := filepath.Join(t.TempDir(), "data")
 	seedDatabase(t, base, 200)

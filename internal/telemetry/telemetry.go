@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 	"strconv"
 	"time"
@@ -132,6 +133,9 @@ func (m *Metrics) row(n int) {
 	m.reissues[n].Inc()
 }
 
+// feedRoute streams the revocations.
+const feedRoute = "/api/revocations"
+
 // requestBuckets, in seconds: from a reissue to a sign-in that waits for its
 // turn to hash.
 var requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -139,6 +143,9 @@ var requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25
 // Request counts an HTTP request. route is the pattern that it matched, never
 // its path; status 0 means that nothing was answered.
 func (m *Metrics) Request(route string, status int, took time.Duration) {
+	if route == feedRoute && status == http.StatusOK {
+		return // it lasts as long as somebody follows
+	}
 	if route == "" {
 		route = "/"
 	}

@@ -360,3 +360,17 @@ func BenchmarkRequest(b *testing.B) {
 		f.Request("/api/reissue", 200, time.Millisecond)
 	}
 }
+
+// A stream lasts as long as somebody follows: it says nothing of how quick
+// answers are. One that was refused does.
+func TestStreamsAreNoRequestTimes(t *testing.T) {
+	f := newFixture(t)
+	f.Request("/api/revocations", 200, time.Hour)
+	if strings.Contains(f.scrape(t), `route="/api/revocations"`) {
+		t.Error("the life of a stream is among the times of requests")
+	}
+	f.Request("/api/revocations", 401, time.Millisecond)
+	if !strings.Contains(f.scrape(t), `pawl_http_request_seconds_count{class="4xx",route="/api/revocations"} 1`) {
+		t.Error("a refused stream is not among the requests")
+	}
+}
