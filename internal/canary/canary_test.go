@@ -144,7 +144,9 @@ func (p *program) sessions() {
 	reissue(401, object("refreshToken", second.refresh[:len(second.refresh)-3]), nil)
 	reissue(400, "", http.Header{"Cookie": {"refreshToken=" + second.refresh + "; refreshToken=" + first.refresh}})
 	for _, h := range []http.Header{
-		bearer(second.refresh), bearer(second.access + "x"), {"Authorization": {"Basic " + second.access}}, {"Authorization": {second.access}},
+		bearer(second.refresh), bearer(second.access + "x"),
+		{"Authorization": {"Basic " + second.access}},
+		{"Authorization": {second.access}},
 		{"Authorization": {"Bearer " + second.access, "Bearer " + first.access}},
 		{"Cookie": {"refreshToken=" + second.refresh}, "User-Agent": {"canary/1 " + second.refresh}},
 	} {
