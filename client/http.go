@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -158,15 +157,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 // secure refuses addresses on which others can read along.
 func secure(u *url.URL, unsafe bool) error {
 	switch {
-	case u.Scheme == "https", u.Scheme == "http" && (unsafe || loopback(u.Hostname())):
+	case u.Scheme == "https", u.Scheme == "http" && (unsafe || api.ThisMachine(u.Hostname())):
 		return nil
 	case u.Scheme == "http":
 		return fmt.Errorf("client: %s is not encrypted: use https", origin(u))
 	}
 	return fmt.Errorf("client: %q is no address of the web: write https://host", u)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

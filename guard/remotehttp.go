@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -28,15 +27,10 @@ func checkURL(text string) error {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(text, "/"):
 		return fmt.Errorf("guard: the issuer's URL %q must be such as https://login.example.com, without a slash at its end", text)
-	case u.Scheme == "https", u.Scheme == "http" && thisMachine(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && api.ThisMachine(u.Hostname()):
 		return nil
 	}
 	return fmt.Errorf("guard: the issuer's URL %q must begin with https://: only on this machine may it be http", text)
-}
-
-func thisMachine(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 // newHTTP makes the client: no redirects, which would carry the secret

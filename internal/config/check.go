@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/password"
 )
 
@@ -94,7 +95,7 @@ func (c *Config) checkIssuer(bad complain) {
 		u.User != nil, u.RawQuery != "", u.ForceQuery, strings.Contains(c.Issuer, "#"),
 		strings.HasSuffix(c.Issuer, "/"), u.Host != strings.ToLower(u.Host), u.String() != c.Issuer:
 		bad("issuer", c.Issuer, "must be a URL such as https://login.example.com, in lower case, without a slash at the end, query, fragment or user")
-	case u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.UnsafeHTTPCookies:
+	case u.Scheme == "http" && !api.ThisMachine(u.Hostname()) && !c.UnsafeHTTPCookies:
 		bad("issuer", c.Issuer, "must begin with https://, or passwords and tokens cross the network in clear; on a test network without TLS, set unsafe_http_cookies: true")
 	case u.Scheme == "https" && c.UnsafeHTTPCookies:
 		bad("unsafe_http_cookies", c.UnsafeHTTPCookies, "is not needed, as the issuer is https; remove it")
@@ -122,15 +123,7 @@ func checkListen(listen string) error {
 // address and port.
 func Loopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	return err == nil && loopbackHost(host)
-}
-
-func loopbackHost(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
+	return err == nil && api.ThisMachine(host)
 }
 
 // checkMetricsListen keeps the metrics off the public listener (SECURITY 56).
@@ -172,7 +165,7 @@ func (c *Config) checkAdminListen(bad complain) {
 func sameListener(a, b string) bool {
 	host, port, _ := net.SplitHostPort(a)
 	own, ownPort, _ := net.SplitHostPort(b)
-	return port == ownPort && port != "0" && (host == own || everyHost(host) || everyHost(own) || loopbackHost(host) && loopbackHost(own))
+	return port == ownPort && port != "0" && (host == own || everyHost(host) || everyHost(own) || api.ThisMachine(host) && api.ThisMachine(own))
 }
 
 // checkResetURL wants a page behind whose # a code can be put.
@@ -184,7 +177,7 @@ func (c *Config) checkResetURL(bad complain) {
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "", u.User != nil, strings.Contains(c.PasswordResetURL, "#"), u.String() != c.PasswordResetURL:
 		bad("password_reset_url", c.PasswordResetURL, "must be the URL of a page, such as https://app.example.com/new-password, without a # or a user")
-	case u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.UnsafeHTTPCookies:
+	case u.Scheme == "http" && !api.ThisMachine(u.Hostname()) && !c.UnsafeHTTPCookies:
 		bad("password_reset_url", c.PasswordResetURL, "must begin with https://, or new passwords cross the network in clear")
 	}
 }
