@@ -68,7 +68,9 @@ type Options struct {
 	Queue int
 }
 
-// Hasher makes and checks hashes. It is safe for concurrent use.
+// Hasher makes and checks hashes. It is safe for concurrent use. Where there are
+// more callers than turns, each waits in the line that its context names
+// ([WithLine]); those of no line share one.
 type Hasher struct {
 	params Params
 	turns  *turns
