@@ -63,8 +63,9 @@ func (s *Service) Closing() <-chan struct{} { return s.closing }
 
 // revoke makes an end that the store holds felt here at once, and has the log
 // read, so that it travels to those who follow it.
-func (s *Service) revoke(r token.Revocation) {
-	s.revoked.Add(r)
+func (s *Service) revoke(e pastEnd) {
+	s.revoked.Add(e.Revocation)
+	s.memory.note(s.now(), e)
 	s.nudge()
 }
 

@@ -91,6 +91,7 @@ type Service struct {
 	limiter limiter
 	audit   auditor
 	revoked token.Revoked
+	memory  endMemory
 	cursor  string // of the revocation log; the follower's own
 
 	wake     chan struct{} // has the log read at once
