@@ -69,6 +69,28 @@ func (s *Service) revoke(e pastEnd) {
 	s.nudge()
 }
 
+// passNudges has the log read when the store says that there is something new.
+func (s *Service) passNudges(ctx context.Context) {
+	n, ok := s.cfg.Sessions.(Nudger)
+	if !ok || n.Nudges() == nil {
+		return
+	}
+	nudges := n.Nudges()
+	s.done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case _, ok := <-nudges:
+				if !ok {
+					return
+				}
+				s.nudge()
+			}
+		}
+	})
+}
+
 // nudge has the log read now. Nudges while it is being read count as one.
 func (s *Service) nudge() {
 	select {

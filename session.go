@@ -165,6 +165,15 @@ type SessionStore interface {
 	Sweep(ctx context.Context, sessions, log time.Time, limit int) (deleted int, err error)
 }
 
+// Nudger is what a [SessionStore] may have besides: it tells of new entries in the
+// log, so that nodes need not wait for their next look. They look all the same:
+// nudges may come late, be lost, and come without need.
+type Nudger interface {
+	// Nudges gives a channel for one follower, the same at every call, in which
+	// nudges that nobody has taken count as one; nil for none.
+	Nudges() <-chan struct{}
+}
+
 // SessionPage is a piece of all sessions.
 type SessionPage struct {
 	Sessions []MarkedSession
