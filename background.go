@@ -53,11 +53,15 @@ func (s *Service) followOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if page.Reset && s.cursor != "" {
+			s.memory.lost(s.now())
+		}
 		s.revoked.Add(page.Entries...)
+		s.memory.note(s.now(), seen(page.Entries)...)
 		s.cursor = page.Cursor
 		s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
 		if !page.More {
-			return nil
+			return s.applyEnds(ctx)
 		}
 	}
 }
