@@ -90,6 +90,7 @@ type settings struct {
 	took           time.Duration
 	pace           time.Duration // the longest pause of a client beyond the window
 	faults         bool
+	until          func() bool // without faults: when it is over sooner; nil: never
 	change         func(*role)
 }
 
@@ -154,7 +155,9 @@ func (h *house) faults(t *testing.T, ctx context.Context, s settings) {
 	t.Helper()
 	deadline := time.Now().Add(s.took)
 	if !s.faults {
-		pause(ctx, s.took)
+		for time.Now().Before(deadline) && !s.until() {
+			pause(ctx, 50*time.Millisecond)
+		}
 		return
 	}
 	all := append(nodeFaults(), h.engine.faults...)

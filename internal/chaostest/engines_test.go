@@ -16,3 +16,8 @@ func TestChaosSQLite(t *testing.T) {
 	t.Parallel()
 	chaos(t, sqliteEngine(t), usual())
 }
+
+func TestFailuresSQLite(t *testing.T) {
+	t.Parallel()
+	failures(t, sqliteEngine(t))
+}

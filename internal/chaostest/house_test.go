@@ -29,6 +29,12 @@ type engine struct {
 	addrs []string // of the store's servers; empty: there is no network in between
 	// faults are those of the store itself.
 	faults []fault
+	// restart takes the store away, in order or as a power cut does; up brings it
+	// back with its data. nil: it cannot be away.
+	restart func(kill bool) (up func())
+	// lose has the store fail over to a copy that has nothing of what was written
+	// during the call in between. nil: there is no copy.
+	lose func(t *testing.T, h *house, during func())
 }
 
 // house is a store with its nodes, and what they said.
@@ -55,8 +61,10 @@ type node struct {
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
+	in   io.Writer
 	said sync.WaitGroup
-	last chan said // what was said outside the table of rows
+
+	stopped chan said // where the node has stopped
 }
 
 // newHouse starts n nodes. With more than one their clocks are ten seconds apart.
@@ -71,7 +79,7 @@ func newHouse(t *testing.T, e engine, n int, change func(*role)) *house {
 	direct.MasterKey = master
 	h.addBackend(direct)
 	for i := range n {
-		nd := &node{h: h, last: make(chan said, 100)}
+		nd := &node{h: h, stopped: make(chan said, 100)}
 		var addrs []string
 		for _, a := range e.addrs {
 			nd.back = append(nd.back, servertest.StartProxy(t, a))
@@ -161,7 +169,7 @@ func (n *node) run() <-chan struct{} {
 		n.h.t.Error("cannot start a node", err1, err2)
 	}
 	n.mu.Lock()
-	n.cmd = cmd
+	n.cmd, n.in = cmd, in
 	n.mu.Unlock()
 	gone := make(chan struct{})
 	n.said.Go(func() {
@@ -192,8 +200,8 @@ func (n *node) listen(r io.Reader) {
 		n.h.mu.Lock()
 		n.h.rows[s.name()]++
 		n.h.mu.Unlock()
-		if s.Kind == kindCommitted {
-			n.last <- s
+		if s.Kind == stopsBefore || s.Kind == stopsAfter {
+			n.stopped <- s
 		}
 	}
 }

@@ -1,12 +1,12 @@
 package chaostest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,7 +39,7 @@ type role struct {
 	MasterKey string
 	Skew      time.Duration // how far the node's own clock is ahead
 	Sabotage  string        // a fault of Pawl itself, to show that it would be found
-	HangOn    string        // a label: the node commits the rotation of such a session, and then never answers
+	Stops     bool          // it stops at the rotations of sessions with the labels below, until it is told to go on
 }
 
 const roleVariable = "PAWL_CHAOSTEST"
@@ -80,10 +80,7 @@ func teller() func(context.Context, pawl.Event) {
 
 // serve is a node.
 func (r role) serve(ctx context.Context) error {
-	go func() { // it ends with the test, however that ends
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}()
+	go listenForGoOn()
 	s, err := r.open(ctx)
 	if err != nil {
 		return err
@@ -149,8 +146,40 @@ func ready(url string) error {
 // long reports whether the long settings are asked for.
 func long() bool { return os.Getenv("CI") == "true" }
 
-// kindCommitted is what a hanging node says when it has written.
-const kindCommitted = "committed"
+// Labels of sessions at whose rotation a node stops, and says so.
+const (
+	stopsBefore = "stops before the write"
+	stopsAfter  = "stops after the write"
+)
+
+// stopping is a store at whose advances a node stops.
+type stopping struct{ pawl.SessionStore }
+
+func (s *stopping) Rotate(ctx context.Context, from, next pawl.Session) (bool, error) {
+	if next.Generation == from.Generation {
+		return s.SessionStore.Rotate(ctx, from, next)
+	}
+	stopAt(next, stopsBefore)
+	defer stopAt(next, stopsAfter)
+	return s.SessionStore.Rotate(ctx, from, next)
+}
+
+// goOn is what lets a stopped node go on: a line on standard input.
+var goOn = make(chan struct{})
+
+func stopAt(rec pawl.Session, label string) {
+	if rec.Client.Label == label {
+		teller()(context.Background(), pawl.Event{Kind: label, Session: rec.ID})
+		<-goOn
+	}
+}
+
+func listenForGoOn() {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		goOn <- struct{}{}
+	}
+	os.Exit(0) // it ends with the test, however that ends
+}
 
 // name is what is counted: by row where there is one.
 func (s said) name() string {
