@@ -74,18 +74,27 @@ func (j *jar) want(t *testing.T, n *node, row int, generation uint64) {
 // yet they agree on whether it is open.
 func (h *house) clocks(t *testing.T) {
 	for i, n := range h.nodes {
-		j := h.person(t, "")
 		next := h.nodes[(i+1)%len(h.nodes)]
-		time.Sleep(2 * window)
-		j.key = ""
-		old := *j
-		j.want(t, n, 5, 1)
-		j.want(t, next, 4, 1) // the window is open
-		old.want(t, next, 6, 1)
-		time.Sleep(2 * window)
-		j.want(t, next, 5, 2) // and it is closed
-		if r := h.check(t.Context(), n, j.access); r.status != http.StatusOK {
-			t.Errorf("an access token of another node is answered %v", r)
+		for tries := 1; ; tries++ {
+			j := h.person(t, "")
+			j.key = ""
+			old := *j
+			time.Sleep(2 * window)
+			began := time.Now()
+			advanced := j.take(j.try(t.Context(), n)) && j.generation() == 1
+			inWindow := []reply{j.try(t.Context(), next), old.try(t.Context(), next)}
+			if time.Since(began) >= window && tries < 20 { // the machine is busy: this proves nothing
+				continue
+			}
+			if !advanced || !j.take(inWindow[0]) || inWindow[0].touched || !old.take(inWindow[1]) || old.cookie != j.cookie {
+				t.Errorf("in the window, whose clock is another: advanced %v, the same token is answered %v, the one before %v", advanced, inWindow[0], inWindow[1])
+			}
+			time.Sleep(2 * window)
+			j.want(t, next, 5, 2)
+			if r := h.check(t.Context(), n, j.access); r.status != http.StatusOK {
+				t.Errorf("an access token of another node is answered %v", r)
+			}
+			break
 		}
 	}
 }
