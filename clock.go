@@ -18,9 +18,9 @@ type TimeSource interface {
 
 // ClockOptions are settings of a [Clock]. Zero values mean the defaults.
 type ClockOptions struct {
-	Every time.Duration    // between two looks at the store's clock; 2 s
-	Local func() time.Time // nil: time.Now. It should carry a monotonic reading, which no step of the node's clock moves
-	Log   *slog.Logger     // nil: slog.Default()
+	Every    time.Duration    // between two looks at the store's clock; 2 s
+	LocalNow func() time.Time // nil: time.Now. It should carry a monotonic reading, which no step of the node's clock moves
+	Log      *slog.Logger     // nil: slog.Default()
 }
 
 // A Clock is a node's estimate of its store's clock, for [Config].Now. The
@@ -84,8 +84,8 @@ func NewClock(ctx context.Context, source TimeSource, o ClockOptions) (*Clock, e
 	if o.Every <= 0 {
 		o.Every = clockEvery
 	}
-	if o.Local == nil {
-		o.Local = time.Now
+	if o.LocalNow == nil {
+		o.LocalNow = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -109,11 +109,11 @@ func (c *Clock) Close() {
 }
 
 // Now is the store's clock, as far as it is known.
-func (c *Clock) Now() time.Time { return c.held.Load().at(c.o.Local()) }
+func (c *Clock) Now() time.Time { return c.held.Load().at(c.o.LocalNow()) }
 
 // Offset is how far the store's clock is ahead of the node's own.
 func (c *Clock) Offset() time.Duration {
-	local := c.o.Local()
+	local := c.o.LocalNow()
 	return c.held.Load().at(local).Sub(local.Round(0)) // what the node's wall clock shows
 }
 
@@ -134,9 +134,9 @@ func (c *Clock) follow(ctx context.Context) {
 func (c *Clock) sample(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, clockTimeout)
 	defer cancel()
-	asked := c.o.Local()
+	asked := c.o.LocalNow()
 	store, err := c.source.Now(ctx)
-	trip := c.o.Local().Sub(asked)
+	trip := c.o.LocalNow().Sub(asked)
 	if err != nil {
 		return err
 	}

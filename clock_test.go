@@ -68,7 +68,7 @@ func TestTheStoresClock(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &sourceClock{ahead: -3 * time.Second, there: 2 * ms, back: 2 * ms}
 			for _, d := range []time.Duration{-5 * time.Second, 0, 5 * time.Second} {
-				c := startClock(t, s, pawl.ClockOptions{Local: shifted(d)})
+				c := startClock(t, s, pawl.ClockOptions{LocalNow: shifted(d)})
 				if got := off(c, s); got.Abs() > ms {
 					t.Errorf("a node %v ahead is %v off", d, got)
 				}
@@ -149,7 +149,7 @@ func TestTheStoresClock(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var said bytes.Buffer
 			s := &sourceClock{}
-			c := startClock(t, s, pawl.ClockOptions{Local: shifted(-4 * time.Second), Log: slog.New(slog.NewTextHandler(&said, nil))})
+			c := startClock(t, s, pawl.ClockOptions{LocalNow: shifted(-4 * time.Second), Log: slog.New(slog.NewTextHandler(&said, nil))})
 			time.Sleep(time.Minute)
 			c.Close()
 			if strings.Count(said.String(), "level=WARN") != 1 || !strings.Contains(said.String(), "ahead_of_it=4s") {
