@@ -20,23 +20,6 @@ import (
 // patience bounds every wait for something that must happen.
 const patience = time.Minute
 
-// engine is a store that nodes share.
-type engine struct {
-	name string
-	// role is that of a node which reaches the store by the addresses given: one
-	// for each of addrs, in their order.
-	role  func(addrs []string) role
-	addrs []string // of the store's servers; empty: there is no network in between
-	// faults are those of the store itself.
-	faults []fault
-	// restart takes the store away, in order or as a power cut does; up brings it
-	// back with its data. nil: it cannot be away.
-	restart func(kill bool) (up func())
-	// lose has the store fail over to a copy that has nothing of what was written
-	// during the call in between. nil: there is no copy.
-	lose func(t *testing.T, h *house, during func())
-}
-
 // house is a store with its nodes, and what they said.
 type house struct {
 	t      *testing.T
@@ -87,7 +70,7 @@ func newHouse(t *testing.T, e engine, n int, change func(*role)) *house {
 		}
 		nd.role = e.role(addrs)
 		nd.role.MasterKey, nd.role.Listen = master, servertest.FreeAddr(t)
-		if n > 1 && len(e.addrs) > 0 {
+		if n > 1 && e.clock {
 			nd.role.Skew = time.Duration(i)*10*time.Second/time.Duration(n-1) - 5*time.Second
 		}
 		if change != nil {
@@ -203,15 +186,6 @@ func (n *node) listen(r io.Reader) {
 		if s.Kind == stopsBefore || s.Kind == stopsAfter {
 			n.stopped <- s
 		}
-	}
-}
-
-func (s stores) close() {
-	if c, ok := s.sessions.(io.Closer); ok {
-		_ = c.Close()
-	}
-	if any(s.database) != any(s.sessions) {
-		_ = s.database.Close()
 	}
 }
 

@@ -128,6 +128,10 @@ func (h *house) insist(ctx context.Context, method, path string, header http.Hea
 		if refused.IsZero() {
 			refused, why = time.Now(), h.sum.now()
 		}
+		if time.Since(refused) > patience {
+			h.sum.fault("%s is refused for %v: %v", path, patience, r)
+			return r
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(20 * time.Millisecond):
