@@ -13,3 +13,6 @@ func (s *Store) Prepared(ctx context.Context) (prepared bool, err error) {
 	})
 	return prepared, err
 }
+
+// LockSweep is the number under which a node sweeps.
+const LockSweep = lockSweep
