@@ -56,7 +56,9 @@ func suite(t *testing.T, address string) {
 	})
 }
 
-func TestSingle(t *testing.T) { suite(t, servertest.StartRedis(t).URL) }
+func TestSingle(t *testing.T)   { suite(t, servertest.StartRedis(t).URL) }
+func TestSentinel(t *testing.T) { suite(t, servertest.StartSentinel(t, 1).URL) }
+func TestCluster(t *testing.T)  { suite(t, servertest.StartCluster(t).URL) }
 
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, opening(servertest.StartRedis(b, "--appendfsync", "everysec").URL))

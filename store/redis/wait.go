@@ -23,7 +23,7 @@ func (s *Store) replicated(ctx context.Context, c call) rueidis.RedisResult {
 	if unknownScript(r[0].Error()) {
 		r[0] = conn.Do(ctx, c.byText(conn.B()))
 	}
-	if moved(r[0].Error()) { // so nothing was done; the client knows the way
+	if moved(r[0].Error()) || halfMoved(r[0].Error()) { // so nothing was done; the client knows the way
 		return s.do(ctx, c)
 	}
 	if r[0].Error() == nil {
