@@ -89,20 +89,19 @@ func (c *Cluster) KillMaster(i int) (killed, promoted *Redis) {
 }
 
 // MoveSlot moves a slot with its keys, a few at a time, as a resharding does.
-func (c *Cluster) MoveSlot(slot int, from, to *Redis) {
+func (c *Cluster) MoveSlot(slot string, from, to *Redis) {
 	c.t.Helper()
-	n := strconv.Itoa(slot)
 	host, port, _ := net.SplitHostPort(to.Addr)
-	to.Do("CLUSTER", "SETSLOT", n, "IMPORTING", c.ids[from])
-	from.Do("CLUSTER", "SETSLOT", n, "MIGRATING", c.ids[to])
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[from])
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", c.ids[to])
 	for {
-		keys := strings.Fields(from.Do("CLUSTER", "GETKEYSINSLOT", n, "10"))
-		if len(keys) == 0 {
+		keys := strings.Split(from.Do("CLUSTER", "GETKEYSINSLOT", slot, "10"), "\n")
+		if keys[0] == "" {
 			break
 		}
 		from.Do(append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, keys...)...)
 	}
 	for _, node := range []*Redis{to, from} {
-		node.Do("CLUSTER", "SETSLOT", n, "NODE", c.ids[to])
+		node.Do("CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
 	}
 }

@@ -28,12 +28,15 @@ type Sentinel struct {
 // args are those of the servers, as in [StartRedis].
 func StartSentinel(t testing.TB, replicas int, args ...string) *Sentinel {
 	t.Helper()
+	args = append([]string{"--repl-diskless-sync-delay", "0"}, args...)
 	s := &Sentinel{t: t, Nodes: []*Redis{StartRedis(t, args...)}}
 	host, port, _ := net.SplitHostPort(s.Nodes[0].Addr)
 	for range replicas {
-		s.Nodes = append(s.Nodes, StartRedis(t, append([]string{"--replicaof", host + " " + port, "--repl-diskless-sync-delay", "0"}, args...)...))
+		s.Nodes = append(s.Nodes, StartRedis(t, append([]string{"--replicaof", host + " " + port}, args...)...))
 	}
-	s.Nodes[0].awaitInfo("replication", fmt.Sprint("connected_slaves:", replicas))
+	for _, n := range s.Nodes[1:] {
+		n.awaitInfo("replication", "master_link_status:up")
+	}
 	for range 3 {
 		s.watches = append(s.watches, startWatch(t, host, port))
 	}
@@ -92,6 +95,23 @@ func (s *Sentinel) Master() *Redis {
 		return fmt.Errorf("no primary: %v, %s", err, out)
 	})
 	return master
+}
+
+// Settle waits until every server that runs, but the primary, has all that the
+// primary has, and follows it: a fail-over before that loses more.
+func (s *Sentinel) Settle() {
+	s.t.Helper()
+	master := s.Master()
+	_, port, _ := net.SplitHostPort(master.Addr)
+	for _, n := range s.Nodes {
+		Await(s.t, func() error {
+			out, err := redisCLI(s.t, n.Addr, "INFO", "replication")
+			if n != master && n.runs() && !(strings.Contains(out, "master_port:"+port) && strings.Contains(out, "master_link_status:up")) {
+				return fmt.Errorf("%s does not follow the primary yet: %v\n%s", n.Addr, err, out)
+			}
+			return nil
+		})
+	}
 }
 
 // FailOver has the Sentinels promote a replica while the primary lives, and waits
