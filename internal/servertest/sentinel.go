@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,17 @@ func (s *Sentinel) Master() *Redis {
 		return fmt.Errorf("no primary: %v, %s", err, out)
 	})
 	return master
+}
+
+// DownAfter sets for how long a primary may be silent before it is given up. A
+// busy machine alone can keep one silent for half a second.
+func (s *Sentinel) DownAfter(d time.Duration) {
+	s.t.Helper()
+	for _, w := range s.watches {
+		if out, err := redisCLI(s.t, w.Addr, "SENTINEL", "SET", masterName, "down-after-milliseconds", strconv.FormatInt(d.Milliseconds(), 10)); err != nil {
+			s.t.Fatal(out, err)
+		}
+	}
 }
 
 // Settle waits until every server that runs, but the primary, has all that the

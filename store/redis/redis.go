@@ -49,7 +49,8 @@ type Store struct {
 	id     string // of this handle, for the lease of the sweep
 
 	sweep          sweeping
-	unacknowledged atomic.Uint64
+	unacknowledged atomic.Uint64 // ends
+	behind         atomic.Bool   // the last one
 
 	nudges  chan struct{}
 	stop    context.CancelFunc // of what runs in the background
