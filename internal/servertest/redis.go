@@ -92,3 +92,9 @@ func (r *Redis) CutReplicas() {
 	r.Do("DEBUG", "CHANGE-REPL-ID")
 	r.Do("CLIENT", "KILL", "TYPE", "replica")
 }
+
+// Try is Do where an error is no failure of the test.
+func (r *Redis) Try(args ...string) error {
+	_, err := redisCLI(r.t, r.Addr, args...)
+	return err
+}

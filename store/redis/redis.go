@@ -92,7 +92,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{layout: newLayout(prefix), o: o, id: rand.Text(), nudges: make(chan struct{}, 1)}
 	if s.client, err = rueidis.NewClient(option); err != nil {
-		return nil, fault(err)
+		return nil, unreachable(option.InitAddress, err)
 	}
 	if err := s.check(ctx); err != nil {
 		s.client.Close()
