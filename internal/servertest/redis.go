@@ -83,3 +83,18 @@ func redisCLI(t testing.TB, addr string, args ...string) (string, error) {
 	}
 	return text, nil
 }
+
+// CutReplicas lets no replica have what is written from now on: a fail-over loses
+// it. They keep what they have, and are refused a new copy for a minute.
+func (r *Redis) CutReplicas() {
+	r.t.Helper()
+	r.Do("CONFIG", "SET", "repl-diskless-sync-delay", "60")
+	r.Do("DEBUG", "CHANGE-REPL-ID")
+	r.Do("CLIENT", "KILL", "TYPE", "replica")
+}
+
+// Try is Do where an error is no failure of the test.
+func (r *Redis) Try(args ...string) error {
+	_, err := redisCLI(r.t, r.Addr, args...)
+	return err
+}

@@ -9,36 +9,24 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
-	"github.com/pawlauth/pawl/token"
 )
 
 // EndAll implements [pawl.SessionStore]. Everyone's mark lies in each partition,
 // beside the sessions that it ends: one step over all of them there cannot be. It
-// moves in each, then it is made the same in all, then it is logged: what was
-// begun is noted before and struck out after that, and [Store.Sweep] finishes
-// what was cut short.
+// moves in each, then it is made the same in all, then it is logged. The first
+// step notes what was begun and the last one strikes it out: [Store.Sweep]
+// finishes what was cut short.
 func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.Mark, error) {
-	if err := ctx.Err(); err != nil {
-		return pawl.Mark{}, err
-	}
 	begun, err := s.Now(ctx)
 	if err != nil {
 		return pawl.Mark{}, err
 	}
 	note := strings.Join([]string{decimal(millis(begun)), decimal(millis(at)), reason, newTag()}, " ")
-	b := s.client.B()
-	if err := s.client.Do(ctx, b.Hset().Key(s.layout.ending()).FieldValue().FieldValue(note, "").Build()).Error(); err != nil {
-		return pawl.Mark{}, fault(err)
-	}
-	mark, err := s.endAll(ctx, reason, at)
-	if err == nil {
-		err = fault(s.client.Do(ctx, b.Hdel().Key(s.layout.ending()).Field(note).Build()).Error())
-	}
-	return mark, err
+	return s.endAll(ctx, note, reason, at)
 }
 
-func (s *Store) endAll(ctx context.Context, reason string, at time.Time) (pawl.Mark, error) {
-	marks, err := s.bump(ctx, reason, at)
+func (s *Store) endAll(ctx context.Context, note, reason string, at time.Time) (pawl.Mark, error) {
+	marks, err := s.bump(ctx, note, reason, at)
 	if err != nil {
 		return pawl.Mark{}, err
 	}
@@ -46,7 +34,7 @@ func (s *Store) endAll(ctx context.Context, reason string, at time.Time) (pawl.M
 	for _, m := range marks {
 		mark.Version, mark.NotBefore = max(mark.Version, m.Version), later(mark.NotBefore, m.NotBefore)
 	}
-	err = s.everywhere(func(p int) error {
+	err = everywhere(0, func(p int) error {
 		if marks[p] == mark {
 			return nil
 		}
@@ -61,37 +49,40 @@ func (s *Store) endAll(ctx context.Context, reason string, at time.Time) (pawl.M
 	}
 	return mark, fault(s.replicated(ctx, call{
 		logAllScript,
-		[]string{s.layout.log(home), s.layout.head(home)},
-		[]string{s.layout.channel(), newTag(), reason, decimal(seconds(mark.NotBefore)), decimal(millis(at))},
+		[]string{s.layout.ending(), s.layout.log(home), s.layout.head(home)},
+		[]string{note, s.layout.channel(), newTag(), reason, decimal(seconds(mark.NotBefore)), decimal(millis(at))},
 	}).Error())
 }
 
 // bump moves everyone's mark in each partition: from then on no sign-in passes
-// that has seen the mark before.
-func (s *Store) bump(ctx context.Context, reason string, at time.Time) (marks [partitions]pawl.Mark, err error) {
-	err = s.everywhere(func(p int) error {
-		packed, err := s.replicated(ctx, call{
-			bumpScript,
-			[]string{s.layout.everyone(p)},
-			[]string{decimal(seconds(at)), reason},
-		}).ToString()
+// that has seen the mark before. The home partition, with the note, comes first.
+func (s *Store) bump(ctx context.Context, note, reason string, at time.Time) (marks [partitions]pawl.Mark, err error) {
+	one := func(p int) error {
+		keys, args := []string{s.layout.everyone(p)}, []string{decimal(seconds(at)), reason}
+		if p == home {
+			keys, args = append(keys, s.layout.ending()), append(args, note)
+		}
+		packed, err := s.replicated(ctx, call{bumpScript, keys, args}).ToString()
 		if err != nil {
 			return fault(err)
 		}
 		marks[p], err = readMark(packed)
 		return err
-	})
-	return marks, err
+	}
+	if err := one(home); err != nil {
+		return marks, err
+	}
+	return marks, everywhere(home+1, one)
 }
 
-// everywhere runs f for each partition, eight at a time.
-func (s *Store) everywhere(f func(partition int) error) error {
+// everywhere runs f for each partition from the first on, eight at a time.
+func everywhere(first int, f func(partition int) error) error {
 	const workers = 8
 	var errs [partitions]error
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			for p := w; p < partitions; p += workers {
+			for p := first + w; p < partitions; p += workers {
 				errs[p] = f(p)
 			}
 		})
@@ -117,18 +108,13 @@ func (s *Store) finishEndings(ctx context.Context) error {
 	}
 	for _, note := range notes {
 		begun, at, reason, ok := parseNote(note)
-		if ok && now.Sub(begun) < endingPatience {
+		if !ok || now.Sub(begun) < endingPatience {
 			continue
 		}
-		if ok {
-			if _, err := s.endAll(ctx, reason, at); err != nil {
-				return err
-			}
-			s.o.Log.Warn("an end of everyone's sessions had been cut short, and was finished now", "kind", token.KindAll, "reason", reason)
+		if _, err := s.endAll(ctx, note, reason, at); err != nil {
+			return err
 		}
-		if err := s.client.Do(ctx, b.Hdel().Key(s.layout.ending()).Field(note).Build()).Error(); err != nil {
-			return fault(err)
-		}
+		s.o.Log.Warn("an end of everyone's sessions had been cut short, and was finished now", "reason", reason, "begun", begun)
 	}
 	return nil
 }

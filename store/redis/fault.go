@@ -35,3 +35,12 @@ func fault(err error) error {
 	}
 	return fmt.Errorf("redis: %w", err)
 }
+
+// unreachable says what can be done where there is no connection at all.
+func unreachable(addresses []string, err error) error {
+	if _, ok := rueidis.IsRedisErr(err); ok {
+		return fault(err)
+	}
+	return fmt.Errorf("redis: cannot connect to %s: %w; check the address, and whether the server speaks TLS (rediss://) or not (redis://)",
+		strings.Join(addresses, ", "), err)
+}

@@ -49,7 +49,8 @@ type Store struct {
 	id     string // of this handle, for the lease of the sweep
 
 	sweep          sweeping
-	unacknowledged atomic.Uint64
+	unacknowledged atomic.Uint64 // ends
+	behind         atomic.Bool   // the last one
 
 	nudges  chan struct{}
 	stop    context.CancelFunc // of what runs in the background
@@ -91,7 +92,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{layout: newLayout(prefix), o: o, id: rand.Text(), nudges: make(chan struct{}, 1)}
 	if s.client, err = rueidis.NewClient(option); err != nil {
-		return nil, fault(err)
+		return nil, unreachable(option.InitAddress, err)
 	}
 	if err := s.check(ctx); err != nil {
 		s.client.Close()

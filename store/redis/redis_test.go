@@ -2,8 +2,11 @@ package redis_test
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/internal/servertest"
@@ -13,7 +16,7 @@ import (
 
 func openAt(t testing.TB, address string) *redis.Store {
 	t.Helper()
-	s, err := redis.Open(t.Context(), address, redis.Options{})
+	s, err := redis.Open(t.Context(), address, redis.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +59,28 @@ func suite(t *testing.T, address string) {
 	})
 }
 
-func TestSingle(t *testing.T) { suite(t, servertest.StartRedis(t).URL) }
+// allowed is what a user of the server must be allowed, as docs/scale.md says.
+const allowed = "-@all +ping +hello +select +client|setname +info +role +wait +time +subscribe +unsubscribe +publish " +
+	"+evalsha +eval +get +mget +set +del +exists +pttl +pexpire +hget +hmget +hset +hdel +hlen +hkeys +hexists +hgetall " +
+	"+xadd +xrange +xdel +xinfo|stream +cluster|slots +cluster|shards"
+
+// The suite runs as a user who may do what is needed, and nothing else.
+func TestSingle(t *testing.T) {
+	server := servertest.StartRedis(t)
+	server.Do(append([]string{"ACL", "SETUSER", "pawl", "on", ">secret", "~*", "&*"}, strings.Fields(allowed)...)...)
+	server.Do("ACL", "SETUSER", "default", "-@all", "+ping")
+	suite(t, "redis://pawl:secret@"+server.Addr+"/0")
+}
+
+func TestSentinel(t *testing.T) {
+	servers := servertest.StartSentinel(t, 1)
+	servers.DownAfter(time.Minute)
+	suite(t, servers.URL)
+}
+
+func TestCluster(t *testing.T) {
+	suite(t, servertest.StartCluster(t, "--cluster-node-timeout", "60000").URL)
+}
 
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, opening(servertest.StartRedis(b, "--appendfsync", "everysec").URL))

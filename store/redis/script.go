@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -63,11 +64,37 @@ func (s *Store) do(ctx context.Context, c call) rueidis.RedisResult {
 	if err := ctx.Err(); err != nil {
 		return rueidis.NewErrorResult(err)
 	}
+	r := s.once(ctx, c)
+	for tries := 0; halfMoved(r.Error()) && tries < moveTries; tries++ {
+		select {
+		case <-ctx.Done():
+			return r
+		case <-time.After(movePause):
+		}
+		r = s.once(ctx, c)
+	}
+	return r
+}
+
+// once runs a script, by its text where the server has not seen it yet.
+func (s *Store) once(ctx context.Context, c call) rueidis.RedisResult {
 	r := s.client.Do(ctx, c.bySHA(s.client.B()))
 	if unknownScript(r.Error()) { // so nothing was done
 		r = s.client.Do(ctx, c.byText(s.client.B()))
 	}
 	return r
+}
+
+// A slot of a cluster that moves is in two places for a moment, and neither runs
+// a script that needs keys of both. Nothing was done then, so it may be asked again.
+const (
+	moveTries = 40
+	movePause = 25 * time.Millisecond
+)
+
+func halfMoved(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && e.IsTryAgain()
 }
 
 // doAll runs scripts in one round trip to each server.
@@ -78,8 +105,8 @@ func (s *Store) doAll(ctx context.Context, calls []call) []rueidis.RedisResult {
 	}
 	results := s.client.DoMulti(ctx, all...)
 	for i, r := range results {
-		if unknownScript(r.Error()) {
-			results[i] = s.client.Do(ctx, calls[i].byText(s.client.B()))
+		if unknownScript(r.Error()) || halfMoved(r.Error()) {
+			results[i] = s.do(ctx, calls[i])
 		}
 	}
 	return results
