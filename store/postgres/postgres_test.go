@@ -55,12 +55,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start starts the shared server at the first call; without the programs the
-// test is skipped.
-func start(t testing.TB) *server {
+// needServers skips a test where there is no time or no program for real servers.
+func needServers(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real PostgreSQL takes half a minute: left to the full run")
+	}
 	servertest.Program(t, "initdb", "postgresql")
 	servertest.Program(t, "pgbouncer", "pgbouncer")
+}
+
+// start starts the shared server at the first call.
+func start(t testing.TB) *server {
+	t.Helper()
+	needServers(t)
 	startOnce.Do(func() {
 		atExit.TB = t
 		shared.Postgres = servertest.StartPostgres(&atExit, servertest.PostgresOptions{})
