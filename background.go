@@ -109,6 +109,10 @@ func (s *Service) Ready(ctx context.Context) error {
 	if _, err := s.cfg.Sessions.Mark(ctx, ""); err != nil {
 		return unavailable(err)
 	}
+	// The database, where sessions are elsewhere.
+	if _, err := s.cfg.Keys.Keys(ctx); err != nil {
+		return unavailable(err)
+	}
 	if err := s.canSign(); err != nil {
 		return unavailable(err)
 	}

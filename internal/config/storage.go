@@ -21,8 +21,8 @@ func storageFields(c *Config) []Field {
 			Doc: "Where users, keys, registered clients, the audit log and, unless `sessions` says otherwise, sessions are kept: `sqlite://` and the path of a file, for one server; or `postgres://user@host/database`, for any number. A URL with a password goes into `PAWL_DATABASE`, or into a file that `PAWL_DATABASE_FILE` names.",
 		},
 		Field{
-			Key: "database_listen", value: urlValue{&c.DatabaseListen}, Zero: "Empty: `database` is asked, and where that is PgBouncer in transaction mode, servers look for ends every 50 ms instead of being told.",
-			Doc: "Where `database` leads through PgBouncer: the URL of the same PostgreSQL database without it, for the one connection on which each server is told of ends at once (`LISTEN`).",
+			Key: "database_listen", value: urlValue{&c.DatabaseListen}, Zero: "Empty: servers look for ends every 50 ms instead of being told.",
+			Doc: "The URL of the same PostgreSQL database, past PgBouncer where `database` leads through it, for the one connection on which each server is told of ends at once (`LISTEN`). Where there is no PgBouncer, it is that of `database`. It has no effect on sessions in Redis.",
 		},
 		Field{
 			Key: "sessions", value: urlValue{&c.Sessions}, Zero: "Empty: in `database`.",
