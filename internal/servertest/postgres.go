@@ -107,6 +107,7 @@ func (p *Postgres) start(addr string) {
 		args = append(args, "-c", set)
 	}
 	p.Process = Start(p.t, addr, Options{As: p.as, Dir: filepath.Dir(p.data), Ready: p.ready(host, port)}, Program(p.t, "postgres", "postgresql"), args...)
+	p.t.Cleanup(p.Kill)
 }
 
 // ready asks the server itself: it listens before it answers.
@@ -122,6 +123,10 @@ func (p *Postgres) URL(database string) string {
 
 // Stop shuts the server down: it breaks off what clients do, and keeps everything.
 func (p *Postgres) Stop() { p.Process.Stop(syscall.SIGINT) }
+
+// Kill breaks the server off as a crash does: what it had not written is lost. It
+// ends all its processes, each of which is a group of its own.
+func (p *Postgres) Kill() { p.Process.Stop(syscall.SIGQUIT) }
 
 // Restart starts the server again, on the same address and data. One that runs
 // still is stopped first.

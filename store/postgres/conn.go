@@ -137,7 +137,10 @@ func (s *Store) with(ctx context.Context, f work) error {
 	defer c.Release()
 	era, _ := c.Conn().PgConn().CustomData()[eraOf].(int64)
 	err = f(ctx, c.Conn())
-	if err != nil && (lost(err) || stale(err)) && s.era.CompareAndSwap(era, era+1) {
+	if err != nil && c.Conn().IsClosed() && ctx.Err() == nil {
+		err = broken{err}
+	}
+	if (lost(err) || stale(err)) && s.era.CompareAndSwap(era, era+1) {
 		s.pool.Reset()
 	}
 	return err

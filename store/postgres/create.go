@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,49 +28,36 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 }
 
 func createIn(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte, seen pawl.Mark, limit int) (evicted []pawl.Session, err error) {
-	if err := lock(ctx, tx, lockUser, lockOf(rec.User)); err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, passGate); err != nil {
-		return nil, err
-	}
-	row, err := standingOf(ctx, tx, rec.User)
+	row, err := lockStanding(ctx, tx, rec.User, passGate)
 	if err != nil {
 		return nil, err
 	}
-	if row.mark().Version != seen.Version {
+	mark := row.mark()
+	if mark.Version != seen.Version {
 		return nil, pawl.ErrEnded
-	}
-	var list []pawl.Session
-	if limit > 0 {
-		if list, _, err = listOf(ctx, tx, rec.User); err != nil {
-			return nil, err
-		}
 	}
 	if err := insert(ctx, tx, rec, sid); err != nil {
 		return nil, err
 	}
 	if limit > 0 {
-		live := slices.DeleteFunc(list, func(r pawl.Session) bool { return !r.Live(row.mark(), rec.Created) })
-		if len(live) >= limit {
-			evicted, err = evict(ctx, tx, rec.User, live[:len(live)-limit+1], rec.Created)
+		if evicted, err = evict(ctx, tx, rec, mark, limit); err != nil {
+			return nil, err
 		}
 	}
-	if err == nil {
-		err = signedIn(ctx, tx, seconds(rec.AuthTime))
+	b := &pgx.Batch{}
+	b.Queue(latestAuthTime, seconds(rec.AuthTime))
+	for _, gone := range evicted {
+		queueLog(b, token.Revocation{Kind: token.KindSession, ID: gone.ID, Reason: gone.EndReason, At: gone.Ended})
 	}
-	if err == nil {
-		err = logEvicted(ctx, tx, evicted)
-	}
-	return evicted, err
+	return evicted, tx.SendBatch(ctx, b).Close()
 }
 
 const insertSession = `INSERT INTO pawl.sessions (user_id, sid, generation, created, rotated, opened, idle_expires, ends,
 	auth_time, address, agent, label, last_key, ended, end_reason)
 	VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15) ON CONFLICT DO NOTHING`
 
-func insert(ctx context.Context, q querier, rec pawl.Session, sid []byte) error {
-	tag, err := q.Exec(ctx, insertSession, []byte(rec.User), sid, int64(rec.Generation),
+func insert(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte) error {
+	tag, err := tx.Exec(ctx, insertSession, []byte(rec.User), sid, int64(rec.Generation),
 		millis(rec.Created), millis(rec.Rotated), millis(rec.Opened), millis(rec.IdleExpires), millis(rec.Ends),
 		seconds(rec.AuthTime), []byte(rec.Client.Address), []byte(rec.Client.Agent), []byte(rec.Client.Label), keyBytes(rec.LastKey),
 		millis(rec.Ended), []byte(rec.EndReason))
@@ -82,43 +67,38 @@ func insert(ctx context.Context, q querier, rec pawl.Session, sid []byte) error 
 	return err
 }
 
-// signedIn keeps the latest auth_time; it seldom changes within a second.
-func signedIn(ctx context.Context, q querier, authTime int64) error {
-	_, err := q.Exec(ctx, `UPDATE pawl.latest SET auth_time = $1 WHERE auth_time < $1`, authTime)
-	return err
-}
+// latestAuthTime seldom changes within a second.
+const latestAuthTime = `UPDATE pawl.latest SET auth_time = $1 WHERE auth_time < $1`
 
 const updateEvicted = `WITH s AS (
 		UPDATE pawl.sessions SET ended = $3, end_reason = $4 WHERE user_id = $1 AND sid = ANY($2) AND ended = 0 RETURNING *
 	)
 	SELECT` + columns + `FROM s ORDER BY s.created, s.sid`
 
-// evict makes room for one more session.
-func evict(ctx context.Context, q querier, user string, oldest []pawl.Session, at time.Time) (evicted []pawl.Session, err error) {
-	ids := make([][]byte, len(oldest))
-	for i := range oldest {
-		if ids[i], err = sidBytes(oldest[i].ID); err != nil {
-			return nil, err
+// evict makes room for the new session, which is there already.
+func evict(ctx context.Context, tx pgx.Tx, rec pawl.Session, mark pawl.Mark, limit int) (evicted []pawl.Session, err error) {
+	list, _, err := listOf(ctx, tx, rec.User)
+	if err != nil {
+		return nil, err
+	}
+	var live [][]byte
+	for _, r := range list {
+		if r.ID != rec.ID && r.Live(mark, rec.Created) {
+			sid, _ := sidBytes(r.ID) // as it was read
+			live = append(live, sid)
 		}
 	}
-	rows, err := q.Query(ctx, updateEvicted, []byte(user), ids, millis(at), []byte(api.ReasonSessionLimit))
+	if len(live) < limit {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, updateEvicted, []byte(rec.User), live[:len(live)-limit+1], millis(rec.Created), []byte(api.ReasonSessionLimit))
 	if err != nil {
 		return nil, err
 	}
 	var row sessionRow
 	_, err = pgx.ForEachRow(rows, row.dest(), func() error {
-		evicted = append(evicted, row.session(user))
+		evicted = append(evicted, row.session(rec.User))
 		return nil
 	})
 	return evicted, err
-}
-
-func logEvicted(ctx context.Context, q querier, evicted []pawl.Session) error {
-	for _, rec := range evicted {
-		err := appendLog(ctx, q, token.Revocation{Kind: token.KindSession, ID: rec.ID, Reason: rec.EndReason, At: rec.Ended})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

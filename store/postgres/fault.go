@@ -47,17 +47,21 @@ func code(err error) string {
 	return ""
 }
 
-// lost reports whether the connection broke, so that nothing was answered.
+// broken is what happened to a call whose connection was gone at its end.
+type broken struct{ error }
+
+func (e broken) Unwrap() error { return e.error }
+
+// lost reports whether the connection broke, so that nothing is known.
 func lost(err error) bool {
-	if isAnswer(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	switch c := code(err); {
-	case c == "":
-		return !errors.Is(err, errStandby)
-	default:
-		return strings.HasPrefix(c, "08") || strings.HasPrefix(c, "57P") // connection exceptions; the server stops or starts
-	}
+	_, ok := errors.AsType[broken](err)
+	return ok
+}
+
+// unreachable reports whether there was no connection to be had.
+func unreachable(err error) bool {
+	_, ok := errors.AsType[*pgconn.ConnectError](err)
+	return ok || strings.HasPrefix(code(err), "57P") // it stops, or starts
 }
 
 // stale reports whether the server takes no writes: another one has its place.
@@ -79,11 +83,13 @@ func advice(err error) string {
 		return "; create it first: createdb -O <user> <name>"
 	case c == "42501":
 		return "; the user in the URL must own the database or its schema pawl: ALTER DATABASE <name> OWNER TO <user>"
-	case c == "26000", c == "42P05", c == "08P01":
+	case errors.Is(err, context.DeadlineExceeded):
+		return "; it did not answer in time: check its load, and what waits in pg_stat_activity"
+	case c == "26000", c == "42P05":
 		return "; behind a pooler in transaction mode, add default_query_exec_mode=exec to the URL"
 	case stale(err):
 		return "; name all its hosts in the URL, and Pawl finds the primary: postgres://user@a:5432,b:5432/name"
-	case lost(err):
+	case lost(err), unreachable(err):
 		return "; check that it runs and can be reached; Pawl goes on by itself when it does"
 	}
 	return ""

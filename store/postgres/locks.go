@@ -27,16 +27,18 @@ const (
 	lockSweepAudit
 )
 
+const takeLock = `SELECT pg_advisory_xact_lock($1, $2)`
+
 // lock waits for a lock that goes with the transaction. It is a statement of its
 // own: the next one sees what was committed by whoever had it.
 func lock(ctx context.Context, q querier, kind, which int32) error {
-	_, err := q.Exec(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, pgx.QueryExecModeExec, kind, which)
+	_, err := q.Exec(ctx, takeLock, kind, which)
 	return err
 }
 
 // tryLock takes a lock unless another node has it.
 func tryLock(ctx context.Context, q querier, kind int32) (got bool, err error) {
-	err = q.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1, 0)`, pgx.QueryExecModeExec, kind).Scan(&got)
+	err = q.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1, 0)`, kind).Scan(&got)
 	return got, err
 }
 

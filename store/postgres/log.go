@@ -11,12 +11,11 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-// appendLog is the last thing that a transaction does: whoever else appends
-// waits until it is over.
-func appendLog(ctx context.Context, q querier, r token.Revocation) error {
-	_, err := q.Exec(ctx, `INSERT INTO pawl.revocations (kind, subject, reason, not_before, at) VALUES ($1, $2, $3, $4, $5)`,
+// queueLog appends to the log. It is the last thing that a transaction does:
+// whoever else appends waits until it is over.
+func queueLog(b *pgx.Batch, r token.Revocation) {
+	b.Queue(`INSERT INTO pawl.revocations (kind, subject, reason, not_before, at) VALUES ($1, $2, $3, $4, $5)`,
 		[]byte(r.Kind), []byte(r.ID), []byte(r.Reason), seconds(r.NotBefore), millis(r.At))
-	return err
 }
 
 // position is a place in the log: behind the entry with this id and tag.

@@ -65,7 +65,8 @@ func migrateTo(ctx context.Context, c *pgx.Conn, list []migration) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-		if err := lock(ctx, tx, lockSchema, 0); err != nil { // with the transaction: a pooler may change the connection behind it
+		// A lock of the transaction: a pooler may change the connection behind it.
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, 0)`, pgx.QueryExecModeExec, lockSchema); err != nil {
 			return err
 		}
 		have, err := schemaVersion(ctx, tx)

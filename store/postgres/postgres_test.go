@@ -1,12 +1,13 @@
 package postgres_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/internal/servertest"
@@ -18,13 +19,16 @@ import (
 type server struct {
 	*servertest.Postgres
 	bouncer *servertest.PgBouncer
+
+	mu   sync.Mutex
+	free []string // databases that no test uses
+	made int
 }
 
 var (
 	shared    server
 	startOnce sync.Once
 	atExit    cleanups
-	databases atomic.Int64
 )
 
 // cleanups is a test that ends with the process: servers that all tests share
@@ -51,8 +55,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-const template = "pawl_template"
-
 // start starts the shared server at the first call; without the programs the
 // test is skipped.
 func start(t testing.TB) *server {
@@ -63,29 +65,49 @@ func start(t testing.TB) *server {
 		atExit.TB = t
 		shared.Postgres = servertest.StartPostgres(&atExit, servertest.PostgresOptions{})
 		shared.bouncer = servertest.StartPgBouncer(&atExit, shared.Postgres)
-		shared.Exec("postgres", "CREATE DATABASE "+template)
-		if err := errors.Join(migrated(t, shared.URL(template))); err != nil {
-			t.Fatal(err)
-		}
 	})
 	return &shared
 }
 
-func migrated(t testing.TB, url string) error {
-	s, err := postgres.Open(t.Context(), url, postgres.Options{})
-	if err != nil {
-		return err
+// database gives an empty one: most often one that another test has left, because
+// making one takes longer than all that a test does.
+func (s *server) database(t testing.TB) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) == 0 {
+		s.made++
+		s.free = append(s.free, fmt.Sprint("t", s.made))
+		sql(t, s.URL("postgres"), "CREATE DATABASE "+s.free[0])
 	}
-	return s.Close()
+	name := s.free[0]
+	s.free = s.free[1:]
+	t.Cleanup(func() {
+		sql(t, s.URL(name), "DROP SCHEMA IF EXISTS pawl CASCADE")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.free = append(s.free, name)
+	})
+	return name
 }
 
-// database makes a new, empty one, as Open leaves it.
-func (s *server) database(t testing.TB, from string) string {
+// sql runs a statement and gives the single value of its answer, if there is one.
+func sql(t testing.TB, url, query string) string {
 	t.Helper()
-	name := fmt.Sprintf("t%d", databases.Add(1))
-	s.Exec("postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, from))
-	t.Cleanup(func() { s.Exec("postgres", fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)) })
-	return name
+	ctx := context.Background() // clean-up, too
+	c, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx)
+	results, err := c.PgConn().Exec(ctx, query).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	if last := results[len(results)-1]; len(last.Rows) > 0 {
+		return string(last.Rows[0][0])
+	}
+	return ""
 }
 
 func openAt(t testing.TB, url string, o postgres.Options) *postgres.Store {
@@ -106,18 +128,22 @@ func node(s *postgres.Store) storetest.Node {
 	return storetest.Node{Sessions: s, Users: s, Keys: s, Audit: s, Clients: s}
 }
 
-// direct opens two stores on a new database, as two nodes do.
-func direct(t testing.TB) storetest.Backend {
-	s := start(t)
-	url := s.URL(s.database(t, template))
-	return storetest.Backend{Node: node(openAt(t, url, postgres.Options{})), Second: node(openAt(t, url, postgres.Options{}))}
+// backend opens two stores on a database, as two nodes do.
+func backend(t testing.TB, url string) storetest.Backend {
+	t.Helper()
+	few := postgres.Options{Conns: 8}
+	return storetest.Backend{Node: node(openAt(t, url, few)), Second: node(openAt(t, url, few))}
 }
 
-// pooled does so behind a pooler in transaction mode.
+func direct(t testing.TB) storetest.Backend {
+	s := start(t)
+	return backend(t, s.URL(s.database(t)))
+}
+
+// pooled is behind a pooler in transaction mode.
 func pooled(t testing.TB) storetest.Backend {
 	s := start(t)
-	url := s.bouncer.URL(s.database(t, template))
-	return storetest.Backend{Node: node(openAt(t, url, postgres.Options{})), Second: node(openAt(t, url, postgres.Options{}))}
+	return backend(t, s.bouncer.URL(s.database(t)))
 }
 
 func TestStore(t *testing.T)                     { storetest.Run(t, direct) }

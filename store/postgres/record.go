@@ -76,12 +76,13 @@ type markRow struct {
 }
 
 func (r *standingRow) dest() []any {
-	e, m := &r.everyone, &r.own
-	return []any{&e.notBefore, &e.reason, &e.version, &m.notBefore, &m.reason, &m.version}
+	return append(r.everyone.dest(), r.own.dest()...)
 }
 
 // mark is the later of the two.
 func (r *standingRow) mark() pawl.Mark { return r.own.mark().Later(r.everyone.mark()) }
+
+func (r *markRow) dest() []any { return []any{&r.notBefore, &r.reason, &r.version} }
 
 func (r *markRow) mark() pawl.Mark {
 	if r.version == 0 {

@@ -66,7 +66,7 @@ func lockTries(ctx context.Context, tx pgx.Tx, tries []pawl.Try) (map[pawl.Throt
 	slices.Sort(locks)
 	b := &pgx.Batch{}
 	for _, l := range slices.Compact(locks) {
-		b.Queue(`SELECT pg_advisory_xact_lock($1, $2)`, lockTry, l)
+		b.Queue(takeLock, lockTry, l)
 	}
 	drained := map[pawl.ThrottleKey]time.Time{}
 	b.Queue(`SELECT key, drained FROM pawl.throttle_tries WHERE key = ANY($1)`, keys).Query(func(rows pgx.Rows) error {
