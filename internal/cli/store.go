@@ -43,7 +43,9 @@ func (a *app) openBeside(ctx context.Context, cfg *config.Config) (store, error)
 		}
 		return stores.OpenSQLite(ctx, cfg.DatabasePath(), sqlite.Options{Readers: 1})
 	}
-	s, err := stores.Open(ctx, cfg)
+	quiet := *cfg
+	quiet.DatabaseListen = "" // a command need not hear of ends
+	s, err := stores.Open(ctx, &quiet)
 	if err != nil {
 		return nil, err
 	}

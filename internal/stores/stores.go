@@ -5,7 +5,6 @@ package stores
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/internal/config"
@@ -65,7 +64,7 @@ func Open(ctx context.Context, cfg *config.Config) (*Set, error) {
 	}
 	db, err := postgres.Open(ctx, cfg.Database.Reveal(), postgres.Options{Listen: cfg.DatabaseListen.Reveal()})
 	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", cfg.Database, err)
+		return nil, err
 	}
 	set := &Set{Database: db, SessionStore: db, Throttle: db, Clock: db, Parts: []Part{{"postgres", db}}}
 	if cfg.Sessions == "" {
@@ -73,7 +72,7 @@ func Open(ctx context.Context, cfg *config.Config) (*Set, error) {
 	}
 	sessions, err := redis.Open(ctx, cfg.Sessions.Reveal(), redis.Options{})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sessions %s: %w", cfg.Sessions, err), set.Close())
+		return nil, errors.Join(err, set.Close())
 	}
 	set.SessionStore, set.Throttle, set.Clock = sessions, sessions, sessions
 	set.Parts = append(set.Parts, Part{"redis", sessions})
