@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
@@ -143,6 +145,24 @@ func writePEM(t *testing.T, file, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A server that evicts marks would revive what they ended.
+func TestOpenLooksAtTheEviction(t *testing.T) {
+	server := servertest.StartRedis(t, "--maxmemory", "1gb")
+	for policy, want := range map[string]string{
+		"noeviction": "", "volatile-lru": "people would be signed out", "allkeys-lru": "refused", "allkeys-random": "refused",
+	} {
+		server.Do("CONFIG", "SET", "maxmemory-policy", policy)
+		var log bytes.Buffer
+		s, err := redis.Open(t.Context(), server.URL, redis.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err == nil {
+			s.Close()
+		}
+		if (err != nil) != (want == "refused") || err == nil && (want == "") != (log.Len() == 0) || err == nil && !strings.Contains(log.String(), want) {
+			t.Errorf("%s: %v, %s", policy, err, log.String())
+		}
 	}
 }
 
