@@ -45,7 +45,7 @@ func tryLock(ctx context.Context, q querier, kind int32) (got bool, err error) {
 // How the gate is locked: see gateOpen.
 const (
 	shareGate = `LOCK TABLE pawl.gate IN ROW SHARE MODE`
-	shutGate = `LOCK TABLE pawl.gate IN EXCLUSIVE MODE`
+	shutGate  = `LOCK TABLE pawl.gate IN EXCLUSIVE MODE`
 )
 
 // gateOpen is always true, and makes a statement wait while everyone's mark is
