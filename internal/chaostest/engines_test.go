@@ -63,6 +63,7 @@ func losses() []fault {
 
 // moved points all nodes to another server.
 func (h *house) moved(server int, addr string) {
+	h.engine.addrs[server] = addr
 	for _, n := range h.nodes {
 		n.back[server].Target(addr)
 		n.back[server].Cut()

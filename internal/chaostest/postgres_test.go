@@ -25,6 +25,14 @@ func postgresEngine(t *testing.T, pooled bool) engine {
 	e.role = func(addrs []string) role {
 		return role{Database: "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"}
 	}
+	var standby *servertest.Postgres
+	follow := func() *servertest.Postgres {
+		if standby == nil {
+			standby = pg.Standby(t)
+		}
+		return standby
+	}
+	follow()
 	e.restart = func(kill bool) func() {
 		if kill {
 			pg.Kill()
@@ -34,20 +42,21 @@ func postgresEngine(t *testing.T, pooled bool) engine {
 		return func() { pg.Restart() }
 	}
 	e.lose = func(h *house, during func()) {
-		standby := pg.Standby(t)
-		cutOff(t, standby)
+		next := follow()
+		standby = nil
+		cutOff(t, next)
 		from := time.Now()
 		during()
 		pg.Kill()
-		standby.Promote()
+		next.Promote()
 		if way != nil {
-			way.Target(standby.Addr)
+			way.Target(next.Addr)
 			way.Cut()
 		} else {
-			h.moved(0, standby.Addr)
+			h.moved(0, next.Addr)
 		}
 		h.sum.lose(from, time.Now())
-		pg = standby
+		pg = next
 	}
 	e.faults = append(restarts(), losses()...)
 	return e
