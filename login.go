@@ -74,6 +74,9 @@ func (s *Service) signInFailed(ctx context.Context, u User, in SignIn, err error
 // that a ban or a password change in between is seen by Create. Nobody is the
 // zero User.
 func (s *Service) userForLogin(ctx context.Context, login string) (User, Mark, error) {
+	if err := s.endsApplied(ctx); err != nil { // before the mark, which they move
+		return User{}, Mark{}, err
+	}
 	u, err := s.cfg.Users.ByLogin(ctx, login)
 	if errors.Is(err, ErrNotFound) {
 		// The ID of nobody: the same reads follow as for somebody, whose time a
@@ -123,6 +126,9 @@ func (s *Service) checkPassword(ctx context.Context, u User, pw string) error {
 // other means. ErrNotFound if Users does not know the ID; ErrAccessDenied as in
 // UpdateUser.
 func (s *Service) Start(ctx context.Context, userID string, c Client) (api.Tokens, error) {
+	if err := s.endsApplied(ctx); err != nil { // as userForLogin
+		return api.Tokens{}, err
+	}
 	mark, err := s.cfg.Sessions.Mark(ctx, userID)
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
@@ -148,9 +154,6 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	if u.Disabled {
 		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
 	}
-	if err := s.endsApplied(ctx); err != nil { // the one that it could be taken for
-		return api.Tokens{}, err
-	}
 	now := s.now()
 	secret := token.NewSecret()
 	ends := now.Add(s.cfg.Policy.SessionTTL)
@@ -159,7 +162,7 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 		Created:    now, Rotated: now, Opened: now,
 		IdleExpires: earlier(now.Add(s.cfg.Policy.RefreshTTL), ends),
 		Ends:        ends,
-		AuthTime:    authTime(now, mark),
+		AuthTime:    s.authTime(now, u.ID, mark),
 		Client:      c,
 	}
 	evicted, err := s.cfg.Sessions.Create(ctx, rec, mark, s.cfg.SessionsPerUser)
@@ -177,11 +180,17 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 }
 
 // authTime is stamped later than the mark, so that nobody who signs in again
-// right after being ended is refused for it.
-func authTime(now time.Time, mark Mark) time.Time {
+// right after being ended is refused for it; and later than what this node knows
+// to be ended, which the store may have lost.
+func (s *Service) authTime(now time.Time, user string, mark Mark) time.Time {
 	t := now.Truncate(time.Second)
 	if mark.Covers(t) {
 		t = mark.NotBefore.Add(time.Second)
+	}
+	for range 2 { // the user's own, and everyone's
+		if r, ended := s.revoked.Covers(&token.Access{Subject: user, AuthTime: t}); ended {
+			t = r.NotBefore.Add(time.Second)
+		}
 	}
 	return t
 }
