@@ -2,6 +2,7 @@ package chaostest
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -144,11 +145,21 @@ func (e end) over(ctx context.Context, n *node) {
 	s.revivalTried.Add(1)
 	if r.status == http.StatusOK {
 		s.revived.Add(1)
-		s.fault("revived: session %s, ended %v ago (%s), generation %d", e.id, time.Since(e.at).Round(time.Millisecond), e.reason, e.generation())
+		s.fault("revived: %v", e)
 	} else if r.problem.Reason != e.reason && !(r.problem.Reason == api.ReasonUnknown && s.mayHaveLost(e.born, e.at)) {
 		s.fault("an ended session is told %v, want reason %s", r, e.reason)
 	}
 }
+
+// String tells what is known of an end.
+func (e end) String() string {
+	ago := func(t time.Time) time.Duration { return time.Since(t).Round(time.Millisecond) }
+	return fmt.Sprintf("session %s of %s, begun %v ago, ended %v ago, %s, generation %d", e.id, e.user, ago(e.born), ago(e.at), e.reason, e.generation())
+}
+
+// orphaned reports whether the store has lost the session's sign-in: there is
+// then nothing that could be ended, and its first access token lives on.
+func (e end) orphaned() bool { return e.h.sum.mayHaveLost(e.born, e.born) }
 
 // felt waits until every node's guard refuses the access token, and then holds
 // the nodes to it.
@@ -160,9 +171,12 @@ func (e end) felt(ctx context.Context) {
 			if r.status == http.StatusUnauthorized {
 				break
 			}
+			if e.orphaned() {
+				return
+			}
 			if time.Since(e.at) > e.h.bound {
 				s.guarded.Add(1)
-				s.fault("the access token of session %s, ended %v ago, is answered %v", e.id, time.Since(e.at), r)
+				s.fault("the access token of %v is answered %v", e, r)
 				return
 			}
 			pause(ctx, 5*time.Millisecond)
@@ -180,10 +194,15 @@ func (e end) refused(ctx context.Context) {
 			continue
 		}
 		e.h.sum.guardedTried.Add(1)
-		if r.status != http.StatusUnauthorized {
-			e.h.sum.guarded.Add(1)
-			e.h.sum.fault("the access token of session %s, which was refused, is answered %v", e.id, r)
+		if r.status == http.StatusUnauthorized {
+			continue
 		}
+		if e.orphaned() {
+			e.h.sum.orphans.Add(1)
+			continue
+		}
+		e.h.sum.guarded.Add(1)
+		e.h.sum.fault("the access token of %v, which was refused, is answered %v", e, r)
 	}
 }
 
