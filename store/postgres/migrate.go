@@ -101,11 +101,16 @@ func errNewer(have int64, knows int) error {
 	return fmt.Errorf("it has schema %d, which a newer Pawl wrote; this one knows up to %d: run the newer Pawl, or put back the backup made before it", have, knows)
 }
 
+// hasMigrations reads the catalogue as a table: by its name, PostgreSQL would look
+// the other table up in a cache, which may be older than the lock.
+const hasMigrations = `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = 'pawl' AND c.relname = 'schema_migrations')`
+
 // schemaVersion gives the last migration that was applied, 0 for none.
 func schemaVersion(ctx context.Context, q querier) (version int64, err error) {
-	table := ""
-	err = q.QueryRow(ctx, `SELECT coalesce(to_regclass('pawl.schema_migrations')::text, '')`, pgx.QueryExecModeExec).Scan(&table)
-	if err != nil || table == "" {
+	made := false
+	err = q.QueryRow(ctx, hasMigrations, pgx.QueryExecModeExec).Scan(&made)
+	if err != nil || !made {
 		return 0, err
 	}
 	err = q.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM pawl.schema_migrations`, pgx.QueryExecModeExec).Scan(&version)
