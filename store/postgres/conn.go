@@ -41,6 +41,9 @@ func (s *Store) config(url string, conns int) (*pgxpool.Config, error) {
 		cfg.MaxConns = defaultConns
 	}
 	tune(cfg.ConnConfig)
+	if cfg.MaxConnLifetimeJitter == 0 { // those that were made at once do not end at once
+		cfg.MaxConnLifetimeJitter = cfg.MaxConnLifetime / 4
+	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		c.PgConn().CustomData()[eraOf] = s.era.Load()
 		return nil
