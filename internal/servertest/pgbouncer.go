@@ -37,7 +37,7 @@ func StartPgBouncer(t testing.TB, pg *Postgres) *PgBouncer {
 		"log_connections = 0", "log_disconnections = 0", "ignore_startup_parameters = extra_float_digits",
 	}, "\n") + "\n"
 	file := filepath.Join(pg.folder(), "pgbouncer.ini")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // there is no secret in it, and another user reads it
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return &PgBouncer{Start(t, addr, Options{As: pg.as, Dir: filepath.Dir(file)}, program, file)}

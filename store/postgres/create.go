@@ -28,7 +28,7 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 }
 
 func createIn(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte, seen pawl.Mark, limit int) (evicted []pawl.Session, err error) {
-	row, err := lockStanding(ctx, tx, rec.User, passGate)
+	row, err := lockStanding(ctx, tx, rec.User, shareGate)
 	if err != nil {
 		return nil, err
 	}

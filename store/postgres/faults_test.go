@@ -104,6 +104,7 @@ func under(t *testing.T, s *postgres.Store, trouble func()) {
 // answered is there afterwards, and the store goes on by itself.
 func TestServerThatComesBack(t *testing.T) {
 	t.Parallel()
+	needServers(t)
 	pg := servertest.StartPostgres(t, servertest.PostgresOptions{Durable: true})
 	bouncer := servertest.StartPgBouncer(t, pg)
 	for name, s := range map[string]*postgres.Store{
@@ -123,6 +124,7 @@ func TestServerThatComesBack(t *testing.T) {
 // With all hosts in the URL the store finds the one that takes writes.
 func TestStandbyTakesOver(t *testing.T) {
 	t.Parallel()
+	needServers(t)
 	primary := servertest.StartPostgres(t, servertest.PostgresOptions{Durable: true, Settings: []string{"synchronous_standby_names=*"}})
 	primary.Exec("postgres", "ALTER SYSTEM SET synchronous_commit = local") // until there is one
 	primary.Exec("postgres", "SELECT pg_reload_conf()")
@@ -199,6 +201,7 @@ func TestServerThatHangs(t *testing.T) {
 // connection for them was lost.
 func TestNudges(t *testing.T) {
 	t.Parallel()
+	needServers(t)
 	pg := servertest.StartPostgres(t, servertest.PostgresOptions{})
 	bouncer := servertest.StartPgBouncer(t, pg)
 	s := openAt(t, bouncer.URL("postgres"), postgres.Options{Listen: pg.URL("postgres")})

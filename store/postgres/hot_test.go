@@ -49,12 +49,13 @@ func rotateAll(t testing.TB, s *postgres.Store, all []pawl.Session, at time.Time
 	for worker := range workers {
 		wg.Go(func() {
 			for i := worker; i < len(all); i += workers {
-				next := storetest.Advanced(all[i], at)
-				if ok, err := s.Rotate(t.Context(), all[i], next); err != nil || !ok {
+				rec := &all[i*7919%len(all)] // a prime
+				next := storetest.Advanced(*rec, at)
+				if ok, err := s.Rotate(t.Context(), *rec, next); err != nil || !ok {
 					t.Error(ok, err)
 					return
 				}
-				all[i] = next
+				*rec = next
 			}
 		})
 	}

@@ -44,8 +44,8 @@ func tryLock(ctx context.Context, q querier, kind int32) (got bool, err error) {
 
 // How the gate is locked: see gateOpen.
 const (
-	passGate = `LOCK TABLE pawl.gate IN ROW SHARE MODE`
-	shutGate = `LOCK TABLE pawl.gate IN EXCLUSIVE MODE`
+	shareGate = `LOCK TABLE pawl.gate IN ROW SHARE MODE`
+	shutGate  = `LOCK TABLE pawl.gate IN EXCLUSIVE MODE`
 )
 
 // gateOpen is always true, and makes a statement wait while everyone's mark is

@@ -149,7 +149,7 @@ func urlDatabase(url string) string {
 // others: a cursor that points behind them is void, and nothing is skipped.
 func TestACursorOfEntriesThatWereLost(t *testing.T) {
 	t.Parallel()
-	servertest.Program(t, "initdb", "postgresql")
+	needServers(t)
 	primary := servertest.StartPostgres(t, servertest.PostgresOptions{})
 	s := openAt(t, primary.URL("postgres"), postgres.Options{})
 	end := func(s *postgres.Store, n int) {

@@ -71,18 +71,18 @@ func endUser(ctx context.Context, tx pgx.Tx, user, keep, reason string, at time.
 // it ends everyone's.
 func keeping(ctx context.Context, tx pgx.Tx, user, keep string, at time.Time) (sid []byte, gate string, err error) {
 	if sid, err = sidBytes(keep); err != nil {
-		return []byte{}, passGate, nil
+		return []byte{}, shareGate, nil
 	}
 	if err := lock(ctx, tx, lockUser, lockOf(user)); err != nil {
 		return nil, "", err
 	}
 	switch rec, mark, err := get(ctx, tx, user, sid); {
 	case errors.Is(err, pawl.ErrNotFound):
-		return sid, passGate, nil
+		return sid, shareGate, nil
 	case err != nil:
 		return nil, "", err
 	case rec.Live(mark, at):
-		return sid, passGate, nil
+		return sid, shareGate, nil
 	}
 	return sid, shutGate, nil
 }

@@ -55,15 +55,25 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start starts the shared server at the first call; without the programs the
-// test is skipped.
-func start(t testing.TB) *server {
+// needServers skips a test where there is no time or no program for real servers.
+func needServers(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real PostgreSQL takes half a minute: left to the full run")
+	}
 	servertest.Program(t, "initdb", "postgresql")
 	servertest.Program(t, "pgbouncer", "pgbouncer")
+}
+
+// start starts the shared server at the first call. Where it is measured, it waits
+// for the disk.
+func start(t testing.TB) *server {
+	t.Helper()
+	needServers(t)
 	startOnce.Do(func() {
 		atExit.TB = t
-		shared.Postgres = servertest.StartPostgres(&atExit, servertest.PostgresOptions{})
+		_, measured := t.(*testing.B)
+		shared.Postgres = servertest.StartPostgres(&atExit, servertest.PostgresOptions{Durable: measured})
 		shared.bouncer = servertest.StartPgBouncer(&atExit, shared.Postgres)
 	})
 	return &shared
@@ -131,8 +141,11 @@ func node(s *postgres.Store) storetest.Node {
 // backend opens two stores on a database, as two nodes do.
 func backend(t testing.TB, url string) storetest.Backend {
 	t.Helper()
-	few := postgres.Options{Conns: 8}
-	return storetest.Backend{Node: node(openAt(t, url, few)), Second: node(openAt(t, url, few))}
+	o := postgres.Options{Conns: 8} // most tests need few
+	if _, measured := t.(*testing.B); measured {
+		o = postgres.Options{}
+	}
+	return storetest.Backend{Node: node(openAt(t, url, o)), Second: node(openAt(t, url, o))}
 }
 
 func direct(t testing.TB) storetest.Backend {

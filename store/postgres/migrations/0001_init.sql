@@ -11,8 +11,9 @@ CREATE TABLE pawl.meta (
 INSERT INTO pawl.meta (name, value) VALUES ('epoch', left(replace(gen_random_uuid()::text, '-', ''), 16));
 
 -- A rotation rewrites one row: nothing that it changes is indexed, and each page
--- keeps room for the next version of its rows (heap-only tuples). There are no
--- NULLs: 0 and the empty text take less space.
+-- keeps room for the key that the first rotation adds to a row, and for the next
+-- versions of some (heap-only tuples). There are no NULLs: 0 and the empty text
+-- take less space.
 CREATE TABLE pawl.sessions (
 	generation   bigint NOT NULL,
 	created      bigint NOT NULL,
@@ -30,7 +31,7 @@ CREATE TABLE pawl.sessions (
 	last_key     bytea  NOT NULL, -- SHA-256; empty: none
 	end_reason   bytea  NOT NULL,
 	PRIMARY KEY (user_id, sid)
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 75);
 
 CREATE TABLE pawl.marks (
 	user_id    bytea  PRIMARY KEY,
