@@ -142,6 +142,20 @@ func TestEndsGoOnWhereMemoryIsFull(t *testing.T) {
 	}
 }
 
+// A server that forgot the scripts, as one does that was started again, is sent
+// them.
+func TestScriptsAreSentAgain(t *testing.T) {
+	server := servertest.StartRedis(t)
+	s := openAt(t, server.URL)
+	have := create(t, s, "u")
+	for name, call := range calls(s, have) {
+		server.Do("SCRIPT", "FLUSH")
+		if err := call(t.Context()); err != nil && !errors.Is(err, pawl.ErrEnded) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A call without a deadline does not wait for ever.
 func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	server := servertest.StartRedis(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/pawlauth/pawl/store/redis"
 )
 
-// An end is answered when a replica has it, or when the wait is over.
+// SECURITY 29: an end is answered when a replica has it, or when the wait is over.
 func TestEndsWaitForAReplica(t *testing.T) {
 	servers := servertest.StartSentinel(t, 1)
 	servers.DownAfter(time.Minute)
