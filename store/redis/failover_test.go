@@ -63,11 +63,13 @@ func end(t *testing.T, s *redis.Store, k pawl.SessionKey) {
 // SECURITY 29: a fail-over that loses writes: a rotation that was lost is restored by the rule,
 // an end that was lost can be made again, and a follower of the log is told.
 func TestAFailOverThatLosesWrites(t *testing.T) {
+	t.Parallel()
 	servers := servertest.StartSentinel(t, 1)
+	servers.DownAfter(2 * time.Second)
 	s := openAt(t, fresh(t, servers.URL))
 	turning, ending := create(t, s, "turning"), create(t, s, "ending")
 	kept := create(t, s, "ending") // so that both are in one log
-	end(t, s, kept.SessionKey) // waits for the replica, which has all of this then
+	end(t, s, kept.SessionKey)     // waits for the replica, which has all of this then
 	before := follow(t, s, "", "kept")
 
 	servers.Master().CutReplicas()
@@ -150,11 +152,13 @@ func (l *load) turn(k pawl.SessionKey) {
 			return
 		default:
 		}
+		pause := time.Millisecond // leaves the servers time to watch each other
 		if err := l.once(k); err != nil {
 			l.failed.Add(1)
 			l.last.Store(err.Error(), true)
-			time.Sleep(10 * time.Millisecond) // as a client waits that was sent a 503
+			pause = 10 * time.Millisecond
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -208,6 +212,7 @@ func many(t *testing.T, s *redis.Store, n int) (all []pawl.Session) {
 }
 
 func TestSentinelFailOverUnderLoad(t *testing.T) {
+	t.Parallel()
 	servers := servertest.StartSentinel(t, 2)
 	s := openAt(t, fresh(t, servers.URL))
 	l := startLoad(t, s, many(t, s, 8))
@@ -223,6 +228,7 @@ func TestSentinelFailOverUnderLoad(t *testing.T) {
 }
 
 func TestClusterFailOverUnderLoad(t *testing.T) {
+	t.Parallel()
 	servers := servertest.StartCluster(t)
 	s := openAt(t, fresh(t, servers.URL))
 	all := many(t, s, 30) // on all primaries
