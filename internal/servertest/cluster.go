@@ -55,8 +55,8 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 		n.awaitCluster("cluster_state:ok")
 	}
 	for i, n := range c.Nodes[:masters] {
-		n.awaitInfo("replication", "connected_slaves:1")
-		c.Nodes[masters+i].awaitInfo("replication", "master_link_status:up")
+		n.awaitReplication("connected_slaves:1")
+		c.Nodes[masters+i].awaitReplication("master_link_status:up")
 	}
 	c.URL = "redis://" + c.Nodes[0].Addr + "?" + url.Values{"addr": {c.Nodes[1].Addr, c.Nodes[2].Addr}}.Encode()
 	return c
@@ -79,7 +79,7 @@ func (c *Cluster) KillMaster(i int) (killed, promoted *Redis) {
 	c.t.Helper()
 	killed, promoted = c.Nodes[i], c.Nodes[masters+i]
 	killed.Kill()
-	promoted.awaitInfo("replication", "role:master")
+	promoted.awaitReplication("role:master")
 	for _, n := range c.Nodes {
 		if n != killed {
 			n.awaitCluster("cluster_state:ok")

@@ -1,6 +1,7 @@
 package servertest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -36,7 +37,7 @@ func StartSentinel(t testing.TB, replicas int, args ...string) *Sentinel {
 		s.Nodes = append(s.Nodes, StartRedis(t, append([]string{"--replicaof", host + " " + port}, args...)...))
 	}
 	for _, n := range s.Nodes[1:] {
-		n.awaitInfo("replication", "master_link_status:up")
+		n.awaitReplication("master_link_status:up")
 	}
 	for range 3 {
 		s.watches = append(s.watches, startWatch(t, host, port))
@@ -45,10 +46,10 @@ func StartSentinel(t testing.TB, replicas int, args ...string) *Sentinel {
 		Await(t, func() error {
 			out, err := redisCLI(t, w.Addr, "SENTINEL", "MASTER", masterName)
 			fields := strings.Fields(out)
-			if field(fields, "num-other-sentinels") != "2" || field(fields, "num-slaves") != fmt.Sprint(replicas) {
-				return fmt.Errorf("the Sentinels do not know each other yet: %v, %s", err, out)
+			if err == nil && (field(fields, "num-other-sentinels") != "2" || field(fields, "num-slaves") != fmt.Sprint(replicas)) {
+				err = fmt.Errorf("the Sentinels do not know each other yet:\n%s", out)
 			}
-			return nil
+			return err
 		})
 	}
 	q := url.Values{"sentinel": {masterName}, "addr": {s.watches[1].Addr, s.watches[2].Addr}}
@@ -93,7 +94,7 @@ func (s *Sentinel) Master() *Redis {
 				return nil
 			}
 		}
-		return fmt.Errorf("no primary: %v, %s", err, out)
+		return errors.Join(err, fmt.Errorf("no primary: %s", out))
 	})
 	return master
 }
@@ -119,7 +120,7 @@ func (s *Sentinel) Settle() {
 		Await(s.t, func() error {
 			out, err := redisCLI(s.t, n.Addr, "INFO", "replication")
 			if n != master && n.runs() && !(strings.Contains(out, "master_port:"+port) && strings.Contains(out, "master_link_status:up")) {
-				return fmt.Errorf("%s does not follow the primary yet: %v\n%s", n.Addr, err, out)
+				return errors.Join(err, fmt.Errorf("%s does not follow the primary yet:\n%s", n.Addr, out))
 			}
 			return nil
 		})
@@ -156,15 +157,15 @@ func (s *Sentinel) awaitAnother(before *Redis) *Redis {
 		}
 		return nil
 	})
-	now.awaitInfo("replication", "role:master")
+	now.awaitReplication("role:master")
 	return now
 }
 
-// awaitInfo waits until INFO says so.
-func (r *Redis) awaitInfo(section, line string) {
+// awaitReplication waits until INFO says so of it.
+func (r *Redis) awaitReplication(line string) {
 	r.t.Helper()
 	Await(r.t, func() error {
-		out, err := redisCLI(r.t, r.Addr, "INFO", section)
+		out, err := redisCLI(r.t, r.Addr, "INFO", "replication")
 		if err == nil && !strings.Contains(out, line) {
 			err = fmt.Errorf("%s does not say %q:\n%s", r.Addr, line, out)
 		}

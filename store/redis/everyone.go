@@ -96,15 +96,11 @@ func everywhere(first int, f func(partition int) error) error {
 const endingPatience = 30 * time.Second
 
 // finishEndings ends everyone's sessions again where that was cut short.
-func (s *Store) finishEndings(ctx context.Context) error {
+func (s *Store) finishEndings(ctx context.Context, now time.Time) error {
 	b := s.client.B()
 	notes, err := s.client.Do(ctx, b.Hkeys().Key(s.layout.ending()).Build()).AsStrSlice()
 	if err != nil || len(notes) == 0 {
 		return fault(err)
-	}
-	now, err := s.Now(ctx)
-	if err != nil {
-		return err
 	}
 	for _, note := range notes {
 		begun, at, reason, ok := parseNote(note)

@@ -13,7 +13,7 @@ import (
 var advice = map[string]string{
 	"NOAUTH":      "; give the user and the password in the URL",
 	"WRONGPASS":   "; check the user and the password in the URL",
-	"NOPERM":      "; grant the user what docs/scale.md lists",
+	"NOPERM":      "; grant the user what docs/redis.md lists",
 	"OOM":         "; its memory is full: raise maxmemory",
 	"READONLY":    "; it is a replica: a fail-over is under way, or the address is not the primary's",
 	"LOADING":     "; it has just started and reads its data",

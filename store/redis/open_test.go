@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
@@ -23,6 +25,7 @@ import (
 
 // What is wrong with an address is said without what it holds.
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	server := servertest.StartRedis(t)
 	server.Do("ACL", "SETUSER", "pawl", "on", ">right", "~*", "&*", "+@all")
 	free := servertest.FreeAddr(t)
@@ -146,6 +149,24 @@ func writePEM(t *testing.T, file, kind string, der []byte) {
 	}
 }
 
+// A server that evicts marks would revive what they ended.
+func TestOpenLooksAtTheEviction(t *testing.T) {
+	server := servertest.StartRedis(t, "--maxmemory", "1gb")
+	for policy, want := range map[string]string{
+		"noeviction": "", "volatile-lru": "people would be signed out", "allkeys-lru": "refused", "allkeys-random": "refused",
+	} {
+		server.Do("CONFIG", "SET", "maxmemory-policy", policy)
+		var log bytes.Buffer
+		s, err := redis.Open(t.Context(), server.URL, redis.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err == nil {
+			s.Close()
+		}
+		if (err != nil) != (want == "refused") || err == nil && (want == "") != (log.Len() == 0) || err == nil && !strings.Contains(log.String(), want) {
+			t.Errorf("%s: %v, %s", policy, err, log.String())
+		}
+	}
+}
+
 // Prefixes, and databases of one server, are stores of their own.
 func TestStoresOnOneServer(t *testing.T) {
 	server := servertest.StartRedis(t)
@@ -170,6 +191,7 @@ func TestStoresOnOneServer(t *testing.T) {
 
 // What is appended by one handle nudges those who follow by another.
 func TestNudges(t *testing.T) {
+	t.Parallel()
 	for name, address := range map[string]string{
 		"one server": servertest.StartRedis(t).URL,
 		"Sentinel":   servertest.StartSentinel(t, 1).URL,

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -25,7 +26,7 @@ const (
 	waiters       = 64              // connections that wait for replicas at a time
 )
 
-var parameters = []string{"addr", "sentinel", "sentinel_user", "sentinel_password", "prefix", "ca", "cert", "key", "server_name"}
+var parameters = []string{"addr", "sentinel", "master_set", "sentinel_user", "sentinel_password", "prefix", "ca", "cert", "key", "server_name"}
 
 // parseURL reads what Open documents. Its errors quote nothing but names: there
 // may be a password in any other part.
@@ -40,10 +41,11 @@ func parseURL(text string) (o rueidis.ClientOption, prefix string, err error) {
 			return o, "", fmt.Errorf("redis: the URL has an unknown parameter %q; known are %s", name, strings.Join(parameters, ", "))
 		}
 	}
+	master := cmp.Or(q.Get("sentinel"), q.Get("master_set"))
 	o.Username = u.User.Username()
 	o.Password, _ = u.User.Password()
 	for _, address := range append([]string{u.Host}, q["addr"]...) {
-		o.InitAddress = append(o.InitAddress, withPort(address, q.Has("sentinel")))
+		o.InitAddress = append(o.InitAddress, withPort(address, master != ""))
 	}
 	if path := strings.Trim(u.Path, "/"); path != "" {
 		if o.SelectDB, err = strconv.Atoi(path); err != nil || o.SelectDB < 0 {
@@ -63,7 +65,7 @@ func parseURL(text string) (o rueidis.ClientOption, prefix string, err error) {
 		err = errors.New("redis: ca, cert, key and server_name are for TLS: write rediss://")
 	}
 	o.Sentinel = rueidis.SentinelOption{
-		MasterSet: q.Get("sentinel"), Username: q.Get("sentinel_user"), Password: q.Get("sentinel_password"),
+		MasterSet: master, Username: q.Get("sentinel_user"), Password: q.Get("sentinel_password"),
 		TLSConfig: o.TLSConfig, Dialer: net.Dialer{Timeout: dialPatience}, TopologyRefreshInterval: time.Second,
 	}
 	return tuned(o), prefix, err

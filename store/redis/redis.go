@@ -68,7 +68,8 @@ type Store struct {
 // may be left out ("redis://:password@…"). The parameters are
 //
 //	addr               another address; may be repeated
-//	sentinel           the name of the primary; the addresses are the Sentinels'
+//	sentinel           the name of the primary; the addresses are the Sentinels'.
+//	                   master_set is the same
 //	sentinel_user, sentinel_password
 //	prefix             of all keys; "pawl:" if there is none. No braces
 //	ca                 a PEM file: who vouches for the servers, instead of the system's

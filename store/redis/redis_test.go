@@ -59,7 +59,7 @@ func suite(t *testing.T, address string) {
 	})
 }
 
-// allowed is what a user of the server must be allowed, as docs/scale.md says.
+// allowed is what a user of the server must be allowed, as docs/redis.md says.
 const allowed = "-@all +ping +hello +select +client|setname +info +role +wait +time +subscribe +unsubscribe +publish " +
 	"+evalsha +eval +get +mget +set +del +exists +pttl +pexpire +hget +hmget +hset +hdel +hlen +hkeys +hexists +hgetall " +
 	"+xadd +xrange +xdel +xinfo|stream +cluster|slots +cluster|shards"

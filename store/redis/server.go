@@ -56,8 +56,8 @@ func info(text, name string) string {
 	return ""
 }
 
-// check refuses a server that cannot do, and warns of one that would lose what it
-// is given.
+// check refuses servers that cannot do, and warns of those that would lose what
+// they are given.
 func (s *Store) check(ctx context.Context) error {
 	if _, err := s.Now(ctx); err != nil {
 		return err
@@ -67,15 +67,27 @@ func (s *Store) check(ctx context.Context) error {
 		if err != nil {
 			continue // another node of a cluster may be away
 		}
-		if major, _ := strconv.Atoi(strings.Split(info(text, "redis_version"), ".")[0]); major < 7 {
-			return fmt.Errorf("redis: %s is Redis %s; Pawl needs 7.0 or later", addr, info(text, "redis_version"))
+		if err := s.checkServer(addr, text); err != nil {
+			return err
 		}
-		if policy := info(text, "maxmemory_policy"); policy != "noeviction" && info(text, "maxmemory") != "0" {
-			s.o.Log.Warn("Redis evicts keys when its memory is full: people would be signed out. Set maxmemory-policy noeviction", "server", addr, "policy", policy)
-		}
-		if info(text, "aof_enabled") == "0" {
-			s.o.Log.Warn("Redis writes no append-only file: a crash loses up to all sessions since its last snapshot. Set appendonly yes", "server", addr)
-		}
+	}
+	return nil
+}
+
+func (s *Store) checkServer(addr, text string) error {
+	if major, _ := strconv.Atoi(strings.Split(info(text, "redis_version"), ".")[0]); major < 7 {
+		return fmt.Errorf("redis: %s is Redis %s; Pawl needs 7.0 or later", addr, info(text, "redis_version"))
+	}
+	policy := info(text, "maxmemory_policy")
+	switch {
+	case info(text, "maxmemory") == "0", policy == "noeviction":
+	case strings.HasPrefix(policy, "allkeys"):
+		return fmt.Errorf("redis: %s evicts any key when its memory is full (maxmemory-policy %s): what was ended could live again; set maxmemory-policy noeviction", addr, policy)
+	default:
+		s.o.Log.Warn("Redis evicts sessions when its memory is full: people would be signed out. Set maxmemory-policy noeviction", "server", addr, "policy", policy)
+	}
+	if info(text, "aof_enabled") == "0" {
+		s.o.Log.Warn("Redis writes no append-only file: a crash loses what was written since its last snapshot. Set appendonly yes", "server", addr)
 	}
 	return nil
 }

@@ -15,11 +15,14 @@ var (
 	releaseScript  = newScript("release")
 )
 
-// sweeping is where the walk through the users has got to.
+// sweeping is where the walk through the users has got to. Its times are the
+// server's.
 type sweeping struct {
 	mu     sync.Mutex
 	before time.Time
 	at     place
+	begun  time.Time
+	rest   time.Time // no other walk begins before
 }
 
 const (
@@ -27,11 +30,17 @@ const (
 	// one does.
 	leaseLife = 90 * time.Second
 	logStep   = 200 // entries of a log looked at by one script
+	// A walk that takes longer than longWalk is followed by a rest of restFactor
+	// times as long, so that sweeping never takes more than a small part of the
+	// server's time.
+	longWalk   = time.Second
+	restFactor = 10
 )
 
 // Sweep implements [pawl.SessionStore]. One node sweeps for all, as long as it
-// does: to the others there is nothing to delete. What a Redis holds runs out by
-// itself, but later, and of a user only with the last session.
+// does: to the others there is nothing to delete. Nor is there for a while after a
+// long walk. What a Redis holds runs out by itself, but later, and of a user only
+// with the last session.
 func (s *Store) Sweep(ctx context.Context, sessions, log time.Time, limit int) (deleted int, err error) {
 	limit = max(limit, 1)
 	w := &s.sweep
@@ -41,19 +50,44 @@ func (s *Store) Sweep(ctx context.Context, sessions, log time.Time, limit int) (
 		return 0, err
 	}
 	if !w.before.Equal(sessions) {
-		if err := s.finishEndings(ctx); err != nil {
+		if begun, err := s.beginWalk(ctx); err != nil || !begun {
 			return 0, err
 		}
-		w.before, w.at = sessions, place{}
+		w.before = sessions
 	}
 	if deleted, err = s.sweepSessions(ctx, limit); err != nil {
 		return deleted, err
 	}
 	entries, err := s.sweepLogs(ctx, log, limit)
 	if deleted += entries; deleted == 0 && err == nil {
-		w.at = place{}
+		err = s.endWalk(ctx)
 	}
 	return deleted, err
+}
+
+// beginWalk starts anew, unless it is time to rest. What may not wait for that is
+// done in any case.
+func (s *Store) beginWalk(ctx context.Context) (begun bool, err error) {
+	w := &s.sweep
+	now, err := s.Now(ctx)
+	if err == nil {
+		err = s.finishEndings(ctx, now)
+	}
+	if err != nil || now.Before(w.rest) {
+		return false, err
+	}
+	w.begun, w.at = now, place{}
+	return true, nil
+}
+
+func (s *Store) endWalk(ctx context.Context) error {
+	w := &s.sweep
+	now, err := s.Now(ctx)
+	if took := now.Sub(w.begun); err == nil && took > longWalk {
+		w.rest = now.Add(restFactor * took)
+	}
+	w.begun, w.at = now, place{}
+	return err
 }
 
 // hold takes or renews the lease.
