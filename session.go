@@ -174,6 +174,14 @@ type Nudger interface {
 	Nudges() <-chan struct{}
 }
 
+// RecordScanner is what a [SessionStore] has besides whose sessions can move to
+// another store.
+type RecordScanner interface {
+	// ScanRecords is as Scan, but gives ended sessions as well, for as long as they
+	// are kept; those of one user in one piece, one behind the other.
+	ScanRecords(ctx context.Context, after string, limit int) (SessionPage, error)
+}
+
 // SessionPage is a piece of all sessions.
 type SessionPage struct {
 	Sessions []MarkedSession

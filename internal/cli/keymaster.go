@@ -1,11 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-
-	"errors"
 
 	"github.com/pawlauth/pawl"
 )

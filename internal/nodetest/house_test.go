@@ -70,12 +70,18 @@ type node struct {
 // launch starts a node and does not wait for it.
 func (h *house) launch() *node {
 	h.t.Helper()
+	return h.launchAt(filepath.Join(h.t.TempDir(), "data"))
+}
+
+// launchAt starts a node with a data directory.
+func (h *house) launchAt(data string) *node {
+	h.t.Helper()
 	addr := servertest.FreeAddr(h.t)
 	exe, err := os.Executable()
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	args := append([]string{"serve", "--listen", addr, "--issuer", issuer, "--data-dir", filepath.Join(h.t.TempDir(), "data"), "--reuse-window", "200ms"}, h.settings...)
+	args := append([]string{"serve", "--listen", addr, "--issuer", issuer, "--data-dir", data, "--reuse-window", "200ms"}, h.settings...)
 	n := &node{t: h.t, url: "http://" + addr}
 	n.Process = servertest.Start(h.t, addr, servertest.Options{Env: h.env, Ready: func() error { return nil }}, exe, args...)
 	return n
@@ -122,6 +128,10 @@ func (h *house) pawl(stdin string, args ...string) string {
 
 // call gives the status and, where that is an error, its code and detail.
 func (n *node) call(method, path, bearer string, body, answer any) (status int, problem string) {
+	return n.callWith(method, path, http.Header{"Authorization": {"Bearer " + bearer}}, body, answer)
+}
+
+func (n *node) callWith(method, path string, header http.Header, body, answer any) (status int, problem string) {
 	var content io.Reader
 	if body != nil {
 		encoded, _ := json.Marshal(body)
@@ -131,10 +141,11 @@ func (n *node) call(method, path, bearer string, body, answer any) (status int, 
 	if err != nil {
 		return 0, err.Error()
 	}
+	r.Header = header
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Pawl-Request", "1")
-	if bearer != "" {
-		r.Header.Set("Authorization", "Bearer "+bearer)
+	if r.Header.Get("Authorization") == "Bearer " {
+		r.Header.Del("Authorization")
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -168,6 +179,12 @@ func (n *node) signIn(login string) api.TokenResponse {
 func (n *node) reissue(refresh string) (t api.TokenResponse, problem string) {
 	_, problem = n.call(http.MethodPost, "/api/reissue", "", api.ReissueBody{RefreshToken: refresh}, &t)
 	return t, problem
+}
+
+// reissueWith reissues with an Idempotency-Key.
+func (n *node) reissueWith(refresh, key string, t *api.TokenResponse) (problem string) {
+	_, problem = n.callWith(http.MethodPost, "/api/reissue", http.Header{"Idempotency-Key": {key}}, api.ReissueBody{RefreshToken: refresh}, t)
+	return problem
 }
 
 // check asks the node's guard about an access token.

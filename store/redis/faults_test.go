@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/internal/servertest"
@@ -50,6 +52,7 @@ func calls(s *redis.Store, have pawl.Session) map[string]func(context.Context) e
 // A server that cannot answer gives an error, never one that says something of the
 // session.
 func TestAServerThatCannotAnswer(t *testing.T) {
+	t.Parallel()
 	server := servertest.StartRedis(t, "--busy-reply-threshold", "10")
 	s := openAt(t, server.URL)
 	have := create(t, s, "u")
@@ -142,8 +145,23 @@ func TestEndsGoOnWhereMemoryIsFull(t *testing.T) {
 	}
 }
 
+// A server that forgot the scripts, as one does that was started again, is sent
+// them.
+func TestScriptsAreSentAgain(t *testing.T) {
+	server := servertest.StartRedis(t)
+	s := openAt(t, server.URL)
+	have := create(t, s, "u")
+	for name, call := range calls(s, have) {
+		server.Do("SCRIPT", "FLUSH")
+		if err := call(t.Context()); err != nil && !errors.Is(err, pawl.ErrEnded) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A call without a deadline does not wait for ever.
 func TestAServerThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
 	server := servertest.StartRedis(t)
 	s := openAt(t, server.URL)
 	server.Signal(syscall.SIGSTOP)
@@ -155,6 +173,7 @@ func TestAServerThatHangsIsGivenUp(t *testing.T) {
 
 func TestAClosedStoreDoesNothing(t *testing.T) {
 	server := servertest.StartRedis(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // and leaves nothing behind
 	s, err := redis.Open(t.Context(), server.URL, redis.Options{})
 	if err != nil {
 		t.Fatal(err)

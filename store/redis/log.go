@@ -104,17 +104,20 @@ type entry struct {
 // read reads the partitions in which something is new. lost says that an entry
 // at which the position stands is not known there any more.
 func (s *Store) read(ctx context.Context, at, heads position, limit int) (pieces []piece, lost bool, err error) {
-	// A share of the page of each, so that a long log is not read 64 times over.
-	count := limit/16 + 1
-	var calls []call
 	for p := range partitions {
 		if heads[p] != at[p] {
 			pieces = append(pieces, piece{partition: p, head: heads[p]})
-			calls = append(calls, call{logScript, []string{s.layout.log(p)}, []string{at[p].String(), strconv.Itoa(count)}})
 		}
 	}
-	if len(calls) == 0 {
+	if len(pieces) == 0 {
 		return nil, false, nil
+	}
+	// A share of the page of each, so that long logs are not read 64 times over.
+	count := min(limit, 4*limit/len(pieces)+1)
+	calls := make([]call, len(pieces))
+	for i, piece := range pieces {
+		p := piece.partition
+		calls[i] = call{logScript, []string{s.layout.log(p)}, []string{at[p].String(), strconv.Itoa(count)}}
 	}
 	for i, r := range s.doAll(ctx, calls) {
 		known, err := pieces[i].fill(r)

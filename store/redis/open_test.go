@@ -25,6 +25,7 @@ import (
 
 // What is wrong with an address is said without what it holds.
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	server := servertest.StartRedis(t)
 	server.Do("ACL", "SETUSER", "pawl", "on", ">right", "~*", "&*", "+@all")
 	free := servertest.FreeAddr(t)
@@ -190,6 +191,7 @@ func TestStoresOnOneServer(t *testing.T) {
 
 // What is appended by one handle nudges those who follow by another.
 func TestNudges(t *testing.T) {
+	t.Parallel()
 	for name, address := range map[string]string{
 		"one server": servertest.StartRedis(t).URL,
 		"Sentinel":   servertest.StartSentinel(t, 1).URL,

@@ -15,7 +15,7 @@ import (
 var countScript = newScript("count")
 
 // walkStep is how many users a walk looks at in one round trip, and by one script.
-const walkStep = 32
+const walkStep = 16
 
 // Scan implements [pawl.SessionStore]. A cursor is the partition, the entry in
 // the register of the user of the last session given, and that session.

@@ -123,8 +123,8 @@ const (
 // life is how long the session must be kept from now on, in milliseconds. It
 // follows from the record alone: the server's clock only measures it.
 func life(rec *pawl.Session) string {
-	idle := time.Duration(millis(rec.IdleExpires)-millis(rec.Opened)) * time.Millisecond
-	return strconv.FormatInt((min(max(idle, 0), maxLife) + slack).Milliseconds(), 10)
+	idle := int64(millis(rec.IdleExpires)) - int64(millis(rec.Opened))
+	return strconv.FormatInt(min(max(idle, 0), maxLife.Milliseconds())+slack.Milliseconds(), 10)
 }
 
 // Rotate implements [pawl.SessionStore].

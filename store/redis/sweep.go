@@ -65,15 +65,19 @@ func (s *Store) Sweep(ctx context.Context, sessions, log time.Time, limit int) (
 	return deleted, err
 }
 
-// beginWalk starts anew, unless it is time to rest.
+// beginWalk starts anew, unless it is time to rest. What may not wait for that is
+// done in any case.
 func (s *Store) beginWalk(ctx context.Context) (begun bool, err error) {
 	w := &s.sweep
 	now, err := s.Now(ctx)
+	if err == nil {
+		err = s.finishEndings(ctx, now)
+	}
 	if err != nil || now.Before(w.rest) {
 		return false, err
 	}
 	w.begun, w.at = now, place{}
-	return true, s.finishEndings(ctx, now)
+	return true, nil
 }
 
 func (s *Store) endWalk(ctx context.Context) error {

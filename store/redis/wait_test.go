@@ -16,8 +16,9 @@ import (
 	"github.com/pawlauth/pawl/store/redis"
 )
 
-// An end is answered when a replica has it, or when the wait is over.
+// SECURITY 29: an end is answered when a replica has it, or when the wait is over.
 func TestEndsWaitForAReplica(t *testing.T) {
+	t.Parallel()
 	servers := servertest.StartSentinel(t, 1)
 	servers.DownAfter(time.Minute)
 	replica := servers.Nodes[1]

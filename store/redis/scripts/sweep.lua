@@ -11,8 +11,10 @@ for i = 2, #KEYS do
   if redis.call('HGET', user, 'r') ~= entry then
     redis.call('XDEL', register, entry)
   else
-    for sid, s in pairs(sessions(user)) do
-      if struct.unpack('>I6', s.hot, 21) < before then
+    local flat = redis.call('HGETALL', user)
+    for f = 1, #flat, 2 do
+      local sid = flat[f]
+      if #sid == 16 and struct.unpack('>I6', flat[f + 1], 21) < before then
         if deleted == limit then
           return {deleted, i - 2}
         end
