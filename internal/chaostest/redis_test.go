@@ -1,9 +1,15 @@
 package chaostest
 
 import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pawlauth/pawl/internal/servertest"
 )
@@ -40,4 +46,144 @@ func TestChaosRedis(t *testing.T) {
 func TestFailuresRedis(t *testing.T) {
 	t.Parallel()
 	failures(t, redisEngine(t))
+}
+
+// sentinelEngine is a primary and a replica under Sentinel, which nodes ask where
+// the primary is: there is no place for a proxy.
+func sentinelEngine(t *testing.T) engine {
+	t.Helper()
+	s := servertest.StartSentinel(t, 1)
+	s.DownAfter(time.Second)
+	e := engine{clock: true, role: redisRole(t, func([]string) string { return s.URL })}
+	kill := func() {
+		killed, _ := s.KillMaster()
+		killed.Restart()
+		s.Settle()
+	}
+	e.lose = func(h *house, during func()) {
+		s.Settle()
+		s.Master().CutReplicas()
+		from := time.Now()
+		during()
+		killed, _ := s.KillMaster()
+		h.sum.lose(from, time.Now())
+		killed.Restart()
+		s.Settle()
+	}
+	e.faults = append(losses(),
+		fault{"primary killed", func(_ context.Context, h *house, _ *rand.Rand) {
+			from := time.Now()
+			kill()
+			h.sum.lose(from, from)
+		}},
+		fault{"primary handed over", func(_ context.Context, h *house, _ *rand.Rand) {
+			from := time.Now()
+			s.FailOver()
+			s.Settle()
+			h.sum.lose(from, time.Now())
+		}},
+		fault{"primary silent", func(ctx context.Context, _ *house, _ *rand.Rand) {
+			m := s.Master()
+			m.Signal(syscall.SIGSTOP)
+			pause(ctx, 500*time.Millisecond)
+			m.Signal(syscall.SIGCONT)
+		}},
+	)
+	return e
+}
+
+// cluster is a Cluster whose first three nodes are the primaries, whatever they
+// began as.
+type cluster struct {
+	*servertest.Cluster
+	t *testing.T
+}
+
+const primaries = 3
+
+// clusterEngine is a Cluster of three primaries and three replicas.
+func clusterEngine(t *testing.T) engine {
+	t.Helper()
+	c := &cluster{servertest.StartCluster(t, "--cluster-replica-validity-factor", "0"), t}
+	e := engine{clock: true, role: redisRole(t, func([]string) string { return c.URL })}
+	e.lose = func(h *house, during func()) {
+		for i := range primaries {
+			c.Nodes[i].CutReplicas()
+		}
+		from := time.Now()
+		during()
+		for i := range primaries {
+			c.kill(i)
+		}
+		h.sum.lose(from, time.Now())
+	}
+	e.faults = []fault{
+		{"fail-over that loses writes", func(ctx context.Context, h *house, lot *rand.Rand) {
+			i := lot.IntN(primaries)
+			c.Nodes[i].CutReplicas()
+			from := time.Now()
+			pause(ctx, time.Duration(300+lot.IntN(700))*time.Millisecond)
+			c.kill(i)
+			h.sum.lose(from, time.Now())
+		}},
+		{"primary killed", func(_ context.Context, h *house, lot *rand.Rand) {
+			from := time.Now()
+			c.kill(lot.IntN(primaries))
+			h.sum.lose(from, from)
+		}},
+		{"slots migrated", func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }},
+		{"primary silent", func(ctx context.Context, _ *house, lot *rand.Rand) {
+			m := c.Nodes[lot.IntN(primaries)]
+			m.Signal(syscall.SIGSTOP)
+			pause(ctx, 500*time.Millisecond)
+			m.Signal(syscall.SIGCONT)
+		}},
+	}
+	return e
+}
+
+// kill has the i-th primary's replica take its place. What was killed comes back
+// as the replica of that.
+func (c *cluster) kill(i int) {
+	killed, promoted := c.KillMaster(i)
+	killed.Restart()
+	servertest.Await(c.t, func() error {
+		_, port, _ := net.SplitHostPort(promoted.Addr)
+		if out := killed.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
+			return errors.New("what was killed is no replica yet")
+		}
+		return nil
+	})
+	c.Nodes[i], c.Nodes[primaries+i] = promoted, killed
+}
+
+// migrate moves a few slots that have keys.
+func (c *cluster) migrate(lot *rand.Rand) {
+	for range 4 {
+		from := lot.IntN(primaries)
+		to := (from + 1 + lot.IntN(primaries-1)) % primaries
+		if key := c.Nodes[from].Do("RANDOMKEY"); key != "" {
+			c.MoveSlot(c.Nodes[from].Do("CLUSTER", "KEYSLOT", key), c.Nodes[from], c.Nodes[to])
+		}
+	}
+}
+
+func TestChaosSentinel(t *testing.T) {
+	t.Parallel()
+	chaos(t, sentinelEngine(t), usual())
+}
+
+func TestChaosCluster(t *testing.T) {
+	t.Parallel()
+	chaos(t, clusterEngine(t), usual())
+}
+
+func TestFailuresSentinel(t *testing.T) {
+	t.Parallel()
+	failures(t, sentinelEngine(t))
+}
+
+func TestFailuresCluster(t *testing.T) {
+	t.Parallel()
+	failures(t, clusterEngine(t))
 }
