@@ -217,7 +217,8 @@ func (r *RemoteIssuer) takeNow(data []byte) error {
 		f.offsetSeen, f.offsetBest = true, f.offset
 	}
 	late := f.offsetBest - f.offset
-	r.heard.Store(max(0, int64(now.Sub(r.begun)-late)))
+	heard := now.Add(-late)
+	r.heard.Store(&heard)
 	if late > r.silence {
 		return errLate
 	}

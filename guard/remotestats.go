@@ -43,8 +43,8 @@ func (r *RemoteIssuer) Stats() RemoteStats {
 		ClockOffset: r.feed.offset.Round(time.Millisecond),
 		Reconnects:  max(r.feed.connects, 1) - 1, Resets: r.feed.resets,
 	}
-	if heard := r.heard.Load(); heard >= 0 {
-		s.Age = now.Sub(r.begun) - time.Duration(heard)
+	if age, known := r.age(now); known {
+		s.Age = age
 	}
 	s.Refusing = s.Stale && r.o.Stale == FailClosed
 	for _, k := range r.keys.Load().Keys() {

@@ -3,6 +3,7 @@ package feedtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/guard"
@@ -240,5 +242,34 @@ func TestWithheldHeartbeats(t *testing.T) {
 	eventually(t, "refused", func() bool { return r.Fresh(time.Now()) != nil })
 	if got := call(r.Health(), ""); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), `"status":"refusing"`) {
 		t.Errorf("%d %s", got.Code, got.Body)
+	}
+}
+
+// slept is now as a machine sees it that has slept for d: its clock has gone on,
+// what Go measures time by has not.
+func slept(t *testing.T, now time.Time, d time.Duration) time.Time {
+	t.Helper()
+	later := now
+	*(*uint64)(unsafe.Pointer(&later)) += uint64(d/time.Second) << 30 // the clock's seconds, in time.Time's first word
+	if later.Sub(now) != 0 || later.Round(0).Sub(now.Round(0)) != d {
+		t.Fatal("time.Time is not laid out any more as this test supposes")
+	}
+	return later
+}
+
+// A machine that was asleep for an hour has heard nothing for an hour, though
+// its connection seems to be there and no time to have passed.
+func TestAMachineThatSlept(t *testing.T) {
+	t.Parallel()
+	r, err := newImpostor(t).follow(t.Context(), t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := r.Fresh(now); err != nil {
+		t.Errorf("before: %v", err)
+	}
+	if err := r.Fresh(slept(t, now, time.Hour)); !errors.Is(err, api.ErrUnavailable) {
+		t.Errorf("after an hour of sleep: %v", err)
 	}
 }
