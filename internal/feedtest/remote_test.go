@@ -369,6 +369,23 @@ func TestAClockFiveMinutesOff(t *testing.T) {
 	}
 }
 
+// By a clock that lags, a token lives longer: its end is remembered as long.
+func TestALaggingClockRevivesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.skew.Store(int64(-5 * time.Minute))
+	s := w.service()
+	w.Advance(-5 * time.Minute) // a token that is good here already
+	a := w.signIn()
+	w.Advance(5 * time.Minute)
+	w.logout(a)
+	s.becomes("ended", a, signedOut)
+	w.Advance(2*time.Hour + 58*time.Minute) // here it has two minutes to live
+	later := w.now()
+	eventually(t, "a heartbeat of then", func() bool { return !s.remote.Stats().LastBeat.Before(later) })
+	s.is("ended, and not expired here", a, signedOut)
+}
+
 // Entries are forgotten when no token can be alive that they concern.
 func TestOldEntriesAreForgotten(t *testing.T) {
 	t.Parallel()
