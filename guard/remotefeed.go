@@ -224,7 +224,7 @@ func (r *RemoteIssuer) takeNow(data []byte) error {
 	}
 	if in.Time.Sub(f.swept).Abs() >= forgetEvery {
 		f.swept = in.Time
-		r.revoked.Forget(in.Time.Add(-time.Duration(in.KeepSeconds) * time.Second))
+		r.forget(in.Time, now, time.Duration(in.KeepSeconds)*time.Second)
 	}
 	select {
 	case <-r.first:
@@ -232,6 +232,16 @@ func (r *RemoteIssuer) takeNow(data []byte) error {
 		close(r.first)
 	}
 	return nil
+}
+
+// forget drops what concerns no token that can be alive, by the issuer's clock
+// and by this machine's: where that lags, expired tokens are accepted for so much
+// longer, and one that was ended must not come back to life.
+func (r *RemoteIssuer) forget(theirs, ours time.Time, keep time.Duration) {
+	if ours.Before(theirs) {
+		theirs = ours
+	}
+	r.revoked.Forget(theirs.Add(-keep))
 }
 
 // A backoff is the time between tries: from a quarter of a second to five, each

@@ -375,12 +375,10 @@ func TestALaggingClockRevivesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.skew.Store(int64(-5 * time.Minute))
 	s := w.service()
-	w.Advance(-5 * time.Minute) // a token that is good here already
 	a := w.signIn()
-	w.Advance(5 * time.Minute)
 	w.logout(a)
-	s.becomes("ended", a, signedOut)
-	w.Advance(2*time.Hour + 58*time.Minute) // here it has two minutes to live
+	eventually(t, "told", func() bool { return s.remote.Stats().Entries == 1 })
+	w.Advance(3*time.Hour + 2*time.Minute) // here it has three minutes to live
 	later := w.now()
 	eventually(t, "a heartbeat of then", func() bool { return !s.remote.Stats().LastBeat.Before(later) })
 	s.is("ended, and not expired here", a, signedOut)
