@@ -72,7 +72,7 @@ type RemoteIssuer struct {
 	passed bool          // the metadata were checked
 	first  chan struct{} // closed when the picture is whole for the first time
 	fetch  chan struct{} // has the keys fetched
-	fetchM sync.Mutex    // one fetch of the keys at a time
+	turn   chan struct{} // one fetch of the keys at a time
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -93,7 +93,7 @@ func Remote(ctx context.Context, o RemoteOptions) (*RemoteIssuer, error) {
 	r := &RemoteIssuer{
 		o: o, http: newHTTP(o.Transport),
 		silence: min(feedSilence, o.StaleAfter/2), // so that there is time to connect anew
-		first:   make(chan struct{}), fetch: make(chan struct{}, 1),
+		first:   make(chan struct{}), fetch: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc

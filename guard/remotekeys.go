@@ -113,8 +113,12 @@ func (r *RemoteIssuer) metadata(ctx context.Context) ([]byte, error) {
 
 // fetchKeys fetches the key set and puts it in force.
 func (r *RemoteIssuer) fetchKeys(ctx context.Context) error {
-	r.fetchM.Lock()
-	defer r.fetchM.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done(): // whoever fetches takes longer than this caller can wait
+		return ctx.Err()
+	}
 	set, header, err := r.published(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()

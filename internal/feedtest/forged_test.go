@@ -245,6 +245,35 @@ func TestWithheldHeartbeats(t *testing.T) {
 	}
 }
 
+// A fetch of the keys that hangs holds up no check: a token of an unknown key is
+// answered while it hangs.
+func TestAFetchThatHangsHoldsUpNoCheck(t *testing.T) {
+	t.Parallel()
+	i := newImpostor(t)
+	fetching, hangs := make(chan struct{}, 10), make(chan struct{})
+	i.feed = script(i.current(time.Now()) + "event: keys\ndata: {\"kids\":[\"" + i.keys.Keys()[0].ID() + "\",\"another\"]}\n\n")
+	var first atomic.Bool
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "jwks.json") && first.Swap(true) {
+			fetching <- struct{}{}
+			<-hangs // whatever its context says
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	r, err := guard.Remote(t.Context(), guard.RemoteOptions{
+		Issuer: i.URL, ClientID: "x", Secret: "y", Stale: guard.GoOn, Transport: transport, Log: quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	defer close(hangs)
+	<-fetching // the key that the feed has named
+	if err := r.Unknown(time.Now()); !errors.Is(err, api.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
 // slept is now as a machine sees it that has slept for d: its clock has gone on,
 // what Go measures time by has not.
 func slept(t *testing.T, now time.Time, d time.Duration) time.Time {
