@@ -237,7 +237,9 @@ func TestWhoItIsReachesTheApplication(t *testing.T) {
 		t.Run(fmt.Sprintf("reissue=%v", reissue), func(t *testing.T) {
 			each(t, reissue, func(t *testing.T, s *setup) {
 				tokens := s.srv.SignIn("id-anna")
-				a := s.send("POST", "/orders", "a body", auth(tokens.AccessToken), "Cookie: a=1; "+api.CookieName+"="+tokens.RefreshToken+"; b=2; "+api.AccessCookieName+"=x; c=3",
+				// Without the prefix they are another system's, or planted.
+				a := s.send("POST", "/orders", "a body", auth(tokens.AccessToken), "Cookie: a=1; "+api.CookieName+"="+tokens.RefreshToken+"; b=2; "+api.AccessCookieName+"=x; refreshToken=y; accessToken=z; c=3",
+					"Connection: keep-alive, Pawl-Subject, Pawl-Roles", // what it names, a proxy takes out
 					"Pawl-Subject: id-root", "Pawl-Session: x", "Pawl-Roles: admin", "pawl-roles: admin", "Pawl_Subject: id-root", "Pawl_Roles: admin")
 				want := seen{Subject: "id-anna", Session: tokens.SessionID, Roles: "reader,writer", Cookie: "a=1; b=2; c=3", Body: "a body"}
 				if got := a.seen(); a.StatusCode != 200 || got != want {
@@ -309,6 +311,9 @@ func TestWhoIsRefused(t *testing.T) {
 		}
 		if a := s.send("GET", "/api/verify", "", auth(ended.AccessToken)); a.StatusCode == 204 {
 			t.Error("verify is open to the world")
+		}
+		if a := s.send("POST", "/api/password/reset", `{"code":"x","newPassword":"a long enough password"}`, "Content-Type: application/json", "Pawl-Request: 1"); !strings.Contains(a.body, "code") || a.StatusCode == 401 {
+			t.Errorf("a reset of the password: %d %s", a.StatusCode, a.body)
 		}
 		if a := s.send("POST", "/api/reissue", "", cookie(tokens.RefreshToken), "Pawl-Request: 1"); a.StatusCode != 200 || a.cookies()[api.CookieName] == "" {
 			t.Errorf("Pawl itself: %d %s", a.StatusCode, a.body)
