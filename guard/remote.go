@@ -116,7 +116,7 @@ func Remote(ctx context.Context, o RemoteOptions) (*RemoteIssuer, error) {
 	}
 	if err := r.whole(ctx, failed); err != nil && r.offline(err) != nil {
 		r.Close()
-		return nil, fmt.Errorf("guard: follow the issuer %s: %w", o.Issuer, err)
+		return nil, fmt.Errorf("guard: follow the issuer %s: %w.%s", o.Issuer, err, remedy(err))
 	}
 	return r, nil
 }

@@ -140,7 +140,11 @@ func (r *RemoteIssuer) opened() {
 func (r *RemoteIssuer) lost(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.feed.trouble == nil {
+	switch {
+	case r.feed.trouble != nil: // told already
+	case r.feed.connects == 0:
+		r.o.Log.Warn("cannot follow the issuer yet", "issuer", r.o.Issuer, "error", err)
+	default:
 		r.o.Log.Warn("does not follow the issuer any more; trying again", "issuer", r.o.Issuer, "error", err)
 	}
 	r.feed.connected, r.feed.trouble = time.Time{}, err

@@ -59,6 +59,9 @@ func (r *RemoteIssuer) firstKeys(ctx context.Context) error {
 		if err == nil || isFinal(err) {
 			return err
 		}
+		if wait.tries == 0 {
+			r.o.Log.Warn("waits for the issuer", "issuer", r.o.Issuer, "error", err)
+		}
 		if !wait.next(ctx, err) {
 			return err
 		}
