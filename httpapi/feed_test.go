@@ -372,24 +372,10 @@ func TestTheFeedOutlivesTheServersTimeouts(t *testing.T) {
 // A follower that does not read holds up nobody, and is cut off.
 func TestASlowFollowerIsCutOffAndHoldsUpNobody(t *testing.T) {
 	s := startStaffed(t)
-	for i := range 20_000 { // more than the network holds on its own
-		if _, _, err := s.store.EndUser(t.Context(), fmt.Sprintf("user %0120d", i), "", api.ReasonDisabled, s.Service.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	defer func(before time.Duration) { *httpapi.FeedWrite = before }(*httpapi.FeedWrite)
 	*httpapi.FeedWrite = 500 * time.Millisecond
 	cutOff := make(chan string, 10)
-	srv := httptest.NewServer(s.handler(func(route string, _ int, _ time.Duration) { cutOff <- route }))
-	t.Cleanup(srv.Close)
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetReadBuffer(1 << 10)
-	fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", s.clients["feed"])
-
+	s.stuckFollower(s.handler(func(route string, _ int, _ time.Duration) { cutOff <- route }))
 	l := s.listen("")
 	l.all()
 	_, a := s.anna()
@@ -399,6 +385,26 @@ func TestASlowFollowerIsCutOffAndHoldsUpNobody(t *testing.T) {
 	if route := <-cutOff; route != "/api/revocations" {
 		t.Errorf("what ended was %q", route)
 	}
+}
+
+// stuckFollower follows a feed of more than the network holds on its own, and
+// does not read it.
+func (s *staffed) stuckFollower(h http.Handler) {
+	s.t.Helper()
+	for i := range 20_000 {
+		if _, _, err := s.store.EndUser(s.t.Context(), fmt.Sprintf("user %0120d", i), "", api.ReasonDisabled, s.Service.Now()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	srv := httptest.NewServer(h)
+	s.t.Cleanup(srv.Close)
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	_ = conn.(*net.TCPConn).SetReadBuffer(1 << 10)
+	fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", s.clients["feed"])
 }
 
 func (s *staffed) handler(onRequest func(string, int, time.Duration)) http.Handler {

@@ -68,6 +68,19 @@ func script(text string) http.HandlerFunc {
 	}
 }
 
+// repeat is a feed that says this again and again.
+func repeat(w http.ResponseWriter, r *http.Request, text string) {
+	for {
+		_, _ = w.Write([]byte(text))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 func (i *impostor) current(now time.Time) string {
 	b, _ := json.Marshal(api.FeedNow{Time: now, KeepSeconds: 1860})
 	return fmt.Sprintf("event: current\nid: c\ndata: %s\n\n", b)
@@ -190,17 +203,7 @@ func TestHeartbeatsThatAreKeptBack(t *testing.T) {
 	t.Parallel()
 	i := newImpostor(t)
 	i.feed = func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
-		for n := 0; ; n++ {
-			// Each is later than the one before by as much as time has passed.
-			_, _ = w.Write([]byte(i.current(began)))
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-r.Context().Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
+		repeat(w, r, i.current(time.Now())) // each is later than the one before by as much as time has passed
 	}
 	r, err := i.follow(t.Context(), t)
 	if err != nil {
@@ -220,17 +223,7 @@ func TestWithheldHeartbeats(t *testing.T) {
 		if i.feeds.Load() == 1 {
 			_, _ = w.Write([]byte(i.current(time.Now())))
 		}
-		for {
-			if _, err := w.Write([]byte(": still here\n\nevent: keys\ndata: {\"kids\":[\"" + i.keys.Keys()[0].ID() + "\"]}\n\n")); err != nil {
-				return
-			}
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-r.Context().Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
+		repeat(w, r, ": still here\n\nevent: keys\ndata: {\"kids\":[\""+i.keys.Keys()[0].ID()+"\"]}\n\n")
 	}
 	r, err := i.follow(t.Context(), t)
 	if err != nil {

@@ -142,6 +142,22 @@ func (b *browser) twenty(bearer string) []seen {
 	return all
 }
 
+// allServed sends twenty requests at once with an expired access token: all are
+// answered, with good tokens, and the session turns once.
+func (b *browser) allServed(a api.Tokens) {
+	b.s.t.Helper()
+	for _, got := range b.twenty(a.AccessToken) {
+		if got.status != 200 {
+			b.s.t.Errorf("%+v", got)
+		} else if _, err := b.s.app.Check(got.access); err != nil {
+			b.s.t.Errorf("the new access token: %v", err)
+		}
+	}
+	if n := b.s.rotations.Load(); n != 1 || b.refresh() == a.RefreshToken {
+		b.s.t.Errorf("%d rotations", n)
+	}
+}
+
 // SYSTEM A10, with everything that a service elsewhere has: twenty requests at
 // once with one expired access token are one rotation and twenty answers.
 func TestInlineBesideARemoteGuard(t *testing.T) {
@@ -153,17 +169,7 @@ func TestInlineBesideARemoteGuard(t *testing.T) {
 		t.Errorf("a valid token: %+v", got)
 	}
 	s.Advance(time.Hour)
-	for _, got := range b.twenty(a.AccessToken) {
-		if got.status != 200 {
-			t.Errorf("%+v", got)
-		}
-		if _, err := s.app.Check(got.access); err != nil {
-			t.Errorf("the new access token: %v", err)
-		}
-	}
-	if n := s.rotations.Load(); n != 1 || b.refresh() == a.RefreshToken {
-		t.Errorf("%d rotations", n)
-	}
+	b.allServed(a)
 }
 
 // An answer that is lost between issuer and application is a 503; the same
@@ -178,14 +184,7 @@ func TestInlineLosesAnAnswer(t *testing.T) {
 	if got := b.get("/orders", a.AccessToken); got != (seen{status: 503, code: api.CodeUnavailable}) || b.refresh() != a.RefreshToken {
 		t.Errorf("%+v", got)
 	}
-	for _, got := range b.twenty(a.AccessToken) {
-		if got.status != 200 {
-			t.Errorf("again: %+v", got)
-		}
-	}
-	if n := s.rotations.Load(); n != 1 || b.refresh() == a.RefreshToken {
-		t.Errorf("%d rotations", n)
-	}
+	b.allServed(a)
 }
 
 // SECURITY 62: without the issuer what is valid goes on, what has expired waits,
@@ -210,14 +209,7 @@ func TestInlineWithoutTheIssuer(t *testing.T) {
 		t.Error("the cookie was touched")
 	}
 	s.line.join()
-	for _, got := range b.twenty(a.AccessToken) {
-		if got.status != 200 {
-			t.Errorf("the issuer is back: %+v", got)
-		}
-	}
-	if n := s.rotations.Load(); n != 1 {
-		t.Errorf("%d rotations", n)
-	}
+	b.allServed(a)
 }
 
 // SECURITY 24: a session that is ended while twenty requests reissue it. Each is
