@@ -209,6 +209,7 @@ func TestHeartbeatsThatAreKeptBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the picture ages", func() bool { return r.Stats().Age > time.Second })
 	eventually(t, "the connection is given up, and it says why", func() bool {
 		return strings.Contains(strings.Join(r.Stats().Trouble, ""), "come late")
 	})
@@ -233,6 +234,7 @@ func TestWithheldHeartbeats(t *testing.T) {
 		t.Errorf("at first: %v", err)
 	}
 	eventually(t, "refused", func() bool { return r.Fresh(time.Now()) != nil })
+	eventually(t, "another connection is tried", func() bool { return i.feeds.Load() > 1 })
 	if got := call(r.Health(), ""); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), `"status":"refusing"`) {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
