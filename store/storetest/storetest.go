@@ -9,6 +9,8 @@
 //	func TestStore(t *testing.T)      { storetest.Run(t, open) }
 //	func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }
 //
+// A throttle has a suite of its own, [Throttle].
+//
 // Tests take their time from a fixed moment: stores must not read a clock to
 // judge what they are given.
 package storetest
