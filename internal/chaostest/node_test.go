@@ -205,10 +205,14 @@ func (l *logTail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// check fails the test if the node died of itself.
+// check fails the test if the node died of itself, and shows the log where
+// anything went wrong.
 func (l *logTail) check(t testing.TB) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if t.Failed() && len(l.b) > 0 {
+		t.Logf("a node wrote:\n%s", l.b[max(0, len(l.b)-16<<10):])
+	}
 	for _, sign := range []string{"DATA RACE", "panic:", "fatal error:"} {
 		if bytes.Contains(l.b, []byte(sign)) {
 			t.Errorf("a node wrote:\n%s", l.b)

@@ -3,7 +3,6 @@ package chaostest
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/pawlauth/pawl/internal/servertest"
 )
@@ -45,7 +44,7 @@ func postgresEngine(t *testing.T, pooled bool) engine {
 		next := follow()
 		standby = nil
 		cutOff(t, next)
-		from := time.Now()
+		defer h.sum.losing()()
 		during()
 		pg.Kill()
 		next.Promote()
@@ -55,7 +54,6 @@ func postgresEngine(t *testing.T, pooled bool) engine {
 		} else {
 			h.moved(0, next.Addr)
 		}
-		h.sum.lose(from, time.Now())
 		pg = next
 	}
 	e.faults = append(restarts(), losses()...)

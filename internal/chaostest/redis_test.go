@@ -53,7 +53,7 @@ func TestFailuresRedis(t *testing.T) {
 func sentinelEngine(t *testing.T) engine {
 	t.Helper()
 	s := servertest.StartSentinel(t, 1)
-	s.DownAfter(time.Second)
+	s.DownAfter(2 * time.Second)
 	e := engine{clock: true, role: redisRole(t, func([]string) string { return s.URL })}
 	kill := func() {
 		killed, _ := s.KillMaster()
@@ -63,30 +63,27 @@ func sentinelEngine(t *testing.T) engine {
 	e.lose = func(h *house, during func()) {
 		s.Settle()
 		s.Master().CutReplicas()
-		from := time.Now()
+		defer h.sum.losing()()
 		during()
-		killed, _ := s.KillMaster()
-		h.sum.lose(from, time.Now())
-		killed.Restart()
-		s.Settle()
+		kill()
 	}
 	e.faults = append(losses(),
 		fault{"primary killed", func(_ context.Context, h *house, _ *rand.Rand) {
-			from := time.Now()
+			defer h.sum.losing()()
 			kill()
-			h.sum.lose(from, from)
 		}},
 		fault{"primary handed over", func(_ context.Context, h *house, _ *rand.Rand) {
-			from := time.Now()
+			defer h.sum.losing()()
 			s.FailOver()
 			s.Settle()
-			h.sum.lose(from, time.Now())
 		}},
-		fault{"primary silent", func(ctx context.Context, _ *house, _ *rand.Rand) {
+		fault{"primary silent", func(ctx context.Context, h *house, _ *rand.Rand) {
+			defer h.sum.losing()() // a busy Sentinel may find that long
 			m := s.Master()
 			m.Signal(syscall.SIGSTOP)
 			pause(ctx, 500*time.Millisecond)
 			m.Signal(syscall.SIGCONT)
+			s.Settle()
 		}},
 	)
 	return e
@@ -110,33 +107,32 @@ func clusterEngine(t *testing.T) engine {
 		for i := range primaries {
 			c.Nodes[i].CutReplicas()
 		}
-		from := time.Now()
+		defer h.sum.losing()()
 		during()
 		for i := range primaries {
 			c.kill(i)
 		}
-		h.sum.lose(from, time.Now())
 	}
 	e.faults = []fault{
 		{"fail-over that loses writes", func(ctx context.Context, h *house, lot *rand.Rand) {
 			i := lot.IntN(primaries)
 			c.Nodes[i].CutReplicas()
-			from := time.Now()
+			defer h.sum.losing()()
 			pause(ctx, time.Duration(300+lot.IntN(700))*time.Millisecond)
 			c.kill(i)
-			h.sum.lose(from, time.Now())
 		}},
 		{"primary killed", func(_ context.Context, h *house, lot *rand.Rand) {
-			from := time.Now()
+			defer h.sum.losing()()
 			c.kill(lot.IntN(primaries))
-			h.sum.lose(from, from)
 		}},
 		{"slots migrated", func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }},
-		{"primary silent", func(ctx context.Context, _ *house, lot *rand.Rand) {
+		{"primary silent", func(ctx context.Context, h *house, lot *rand.Rand) {
+			defer h.sum.losing()() // busy nodes may find that long
 			m := c.Nodes[lot.IntN(primaries)]
 			m.Signal(syscall.SIGSTOP)
-			pause(ctx, 500*time.Millisecond)
+			pause(ctx, 400*time.Millisecond)
 			m.Signal(syscall.SIGCONT)
+			c.settle()
 		}},
 	}
 	return e
@@ -145,16 +141,28 @@ func clusterEngine(t *testing.T) engine {
 // kill has the i-th primary's replica take its place. What was killed comes back
 // as the replica of that.
 func (c *cluster) kill(i int) {
-	killed, promoted := c.KillMaster(i)
+	killed, _ := c.KillMaster(i)
 	killed.Restart()
-	servertest.Await(c.t, func() error {
-		_, port, _ := net.SplitHostPort(promoted.Addr)
-		if out := killed.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
-			return errors.New("what was killed is no replica yet")
-		}
-		return nil
-	})
-	c.Nodes[i], c.Nodes[primaries+i] = promoted, killed
+	c.settle()
+}
+
+// settle waits until each pair is a primary and its replica, and puts the primary
+// first.
+func (c *cluster) settle() {
+	for i := range primaries {
+		servertest.Await(c.t, func() error {
+			one, other := c.Nodes[i], c.Nodes[primaries+i]
+			if !strings.Contains(one.Do("INFO", "replication"), "role:master") {
+				one, other = other, one
+			}
+			_, port, _ := net.SplitHostPort(one.Addr)
+			if out := other.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
+				return errors.New(other.Addr + " is no replica yet")
+			}
+			c.Nodes[i], c.Nodes[primaries+i] = one, other
+			return nil
+		})
+	}
 }
 
 // migrate moves a few slots that have keys.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,12 +30,14 @@ type tally struct {
 	on     string // the fault that is on, or was last
 	faults map[string]int
 	wrong  []string
+	story  []string                   // the faults, with their times
 	waits  map[string][]time.Duration // by fault: how long requests were refused
-	losses []loss
+	losses []*loss
 	felt   []time.Duration // from the answer to an end until all nodes refused the access token
 }
 
-// loss is a time whose writes a store has lost, or some of them.
+// loss is a time of whose writes a store may have lost some; it goes on while to
+// is zero.
 type loss struct{ from, to time.Time }
 
 func newTally() *tally {
@@ -54,6 +57,7 @@ func (s *tally) begins(name string) {
 	defer s.mu.Unlock()
 	s.on = name
 	s.faults[name]++
+	s.story = append(s.story, time.Now().Format("15:04:05.000 ")+name)
 }
 
 func (s *tally) now() string {
@@ -68,11 +72,18 @@ func (s *tally) refused(why string, d time.Duration) {
 	s.waits[why] = append(s.waits[why], d)
 }
 
-// lose notes that what was written between the two times may be lost.
-func (s *tally) lose(from, to time.Time) {
+// losing notes that what is written from now on may be lost, until over is
+// called: a fail-over is under way.
+func (s *tally) losing() (over func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.losses = append(s.losses, loss{from, to})
+	one := &loss{from: time.Now()}
+	s.losses = append(s.losses, one)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		one.to = time.Now()
+	}
 }
 
 // mayHaveLost reports whether a write answered between the two times may be lost.
@@ -80,7 +91,9 @@ func (s *tally) lose(from, to time.Time) {
 func (s *tally) mayHaveLost(from, to time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.losses, func(l loss) bool { return to.After(l.from.Add(-time.Second)) && from.Before(l.to) })
+	return slices.ContainsFunc(s.losses, func(l *loss) bool {
+		return to.After(l.from.Add(-time.Second)) && (l.to.IsZero() || from.Before(l.to))
+	})
 }
 
 func (s *tally) feltAfter(d time.Duration) {
@@ -129,6 +142,9 @@ func (h *house) judge(t *testing.T) {
 	}
 	for _, w := range s.wrong[:min(len(s.wrong), 20)] {
 		t.Error(w)
+	}
+	if t.Failed() {
+		t.Log("the faults:\n" + strings.Join(s.story, "\n"))
 	}
 	for what, n := range map[string]int64{
 		"reuse tried": s.reuseTried.Load(), "revivals tried": s.revivalTried.Load(), "ended sessions": s.ended.Load(),

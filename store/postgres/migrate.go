@@ -44,7 +44,13 @@ func migrations() ([]migration, error) {
 	return list, nil
 }
 
-const createMigrations = `CREATE SCHEMA IF NOT EXISTS pawl;
+// createMigrations asks for no right to create schemas where somebody else has
+// made this one.
+const createMigrations = `DO $$ BEGIN
+	IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'pawl') THEN
+		CREATE SCHEMA pawl;
+	END IF;
+END $$;
 CREATE TABLE IF NOT EXISTS pawl.schema_migrations (
 	version bigint PRIMARY KEY,
 	name    text NOT NULL
