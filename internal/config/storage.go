@@ -26,7 +26,7 @@ func storageFields(c *Config) []Field {
 		},
 		Field{
 			Key: "sessions", value: urlValue{&c.Sessions}, Zero: "Empty: in `database`.",
-			Doc: "Where sessions are kept, and the counts of failed sign-ins, if not in `database`: `redis://host:6379/0`, or `rediss://…` by TLS; `?addr=HOST:PORT` names further nodes of a Cluster, `?master_set=NAME` the master behind Sentinels. `database` must then be PostgreSQL. A URL with a password goes into `PAWL_SESSIONS`, or into a file that `PAWL_SESSIONS_FILE` names.",
+			Doc: "Where sessions are kept, and the counts of failed sign-ins, if not in `database`: `redis://host:6379/0`, or `rediss://…` by TLS; `?addr=HOST:PORT` names further nodes of a Cluster, `?sentinel=NAME` the primary behind Sentinels (see docs/redis.md). `database` must then be PostgreSQL. A URL with a password goes into `PAWL_SESSIONS`, or into a file that `PAWL_SESSIONS_FILE` names.",
 		},
 		Field{
 			Key: "master_key", value: secretValue{&c.MasterKey}, Secret: true, Zero: "Empty: `master_key_file` is used.",

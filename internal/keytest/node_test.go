@@ -19,7 +19,9 @@ import (
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/httpapi"
+	"github.com/pawlauth/pawl/internal/servertest"
 	"github.com/pawlauth/pawl/password"
+	"github.com/pawlauth/pawl/store/postgres"
 	"github.com/pawlauth/pawl/store/sqlite"
 )
 
@@ -63,7 +65,7 @@ func TestMain(m *testing.M) {
 // serve is a node; it prints its URL.
 func (r role) serve() error {
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, r.Database, sqlite.Options{})
+	s, err := openStore(ctx, r.Database)
 	if err != nil {
 		return err
 	}
@@ -97,10 +99,32 @@ type house struct {
 	role role // of its nodes
 }
 
-func newHouse(t *testing.T, policy pawl.KeyPolicy, lifetimes pawl.Policy) *house {
+// eachEngine runs a test on a new database of each engine.
+func eachEngine(t *testing.T, test func(t *testing.T, database string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, filepath.Join(t.TempDir(), "pawl.db")) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		test(t, servertest.StartPostgres(t, servertest.PostgresOptions{}).URL("postgres"))
+	})
+}
+
+// store is what a database holds, whatever its engine.
+type store interface {
+	pawl.SessionStore
+	pawl.UserStore
+	pawl.KeyStore
+	Close() error
+}
+
+func openStore(ctx context.Context, database string) (store, error) {
+	if strings.HasPrefix(database, "postgres://") {
+		return postgres.Open(ctx, database, postgres.Options{})
+	}
+	return sqlite.Open(ctx, database, sqlite.Options{})
+}
+
+func newHouse(t *testing.T, database string, policy pawl.KeyPolicy, lifetimes pawl.Policy) *house {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "pawl.db")
-	s, err := sqlite.Open(t.Context(), path, sqlite.Options{Readers: 1})
+	s, err := openStore(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +147,7 @@ func newHouse(t *testing.T, policy pawl.KeyPolicy, lifetimes pawl.Policy) *house
 	master := pawl.NewMasterKey()
 	return &house{
 		t:        t,
-		role:     role{Database: path, MasterKey: master.Text(), Policy: policy, Lifetimes: lifetimes},
+		role:     role{Database: database, MasterKey: master.Text(), Policy: policy, Lifetimes: lifetimes},
 		KeyAdmin: pawl.KeyAdmin{Store: s, MasterKey: master, Policy: policy, Lifetimes: lifetimes},
 	}
 }

@@ -16,12 +16,14 @@ import (
 // SECURITY 18: a removed key is refused by every server on the database, though
 // their guards had its tokens in memory, and nobody is signed out by it. The
 // keys are read as often as by default.
-func TestRemovedKeysAreRefusedEverywhere(t *testing.T) {
+func TestRemovedKeysAreRefusedEverywhere(t *testing.T) { eachEngine(t, removedKeysAreRefused) }
+
+func removedKeysAreRefused(t *testing.T, database string) {
 	rounds := 6
 	if long() {
 		rounds = 60
 	}
-	h := newHouse(t, pawl.KeyPolicy{}, pawl.Policy{ReuseWindow: 100 * time.Millisecond})
+	h := newHouse(t, database, pawl.KeyPolicy{}, pawl.Policy{ReuseWindow: 100 * time.Millisecond})
 	nodes := []node{h.start(), h.start()}
 	tokens, problem := nodes[0].signIn()
 	if problem != "" {

@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
-	"github.com/pawlauth/pawl/store/sqlite"
 )
 
 // reseal seals the keys under one master key and the other, in turns, until it
 // is killed. It prints a line for each.
 func (r role) reseal() error {
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, r.Database, sqlite.Options{Readers: 1})
+	s, err := openStore(ctx, r.Database)
 	if err != nil {
 		return err
 	}
@@ -38,12 +37,14 @@ func (r role) reseal() error {
 
 // SECURITY 20: whenever a change of the master key is killed, one of the two
 // opens every key.
-func TestResealKilled(t *testing.T) {
+func TestResealKilled(t *testing.T) { eachEngine(t, resealKilled) }
+
+func resealKilled(t *testing.T, database string) {
 	kills := 8
 	if long() {
 		kills = 60
 	}
-	h := newHouse(t, pawl.KeyPolicy{}, pawl.Policy{})
+	h := newHouse(t, database, pawl.KeyPolicy{}, pawl.Policy{})
 	for range 10 {
 		h.add(pawl.UseAccess)
 		h.add(pawl.UseRefresh)

@@ -44,12 +44,14 @@ func (s *tally) refuse(format string, args ...any) {
 // that two servers share, and every token is accepted: by the server that made
 // it, by the other one, and by a service elsewhere that keeps the published keys
 // for as long as it may.
-func TestKeysTurnUnderLoad(t *testing.T) {
+func TestKeysTurnUnderLoad(t *testing.T) { eachEngine(t, keysTurn) }
+
+func keysTurn(t *testing.T, database string) {
 	run := turns{2500 * time.Millisecond, 8 * time.Second, 2 * time.Second, 200 * time.Millisecond}
 	if long() {
 		run = turns{10 * time.Second, 2 * time.Minute, 5 * time.Second, 500 * time.Millisecond}
 	}
-	h := newHouse(t,
+	h := newHouse(t, database,
 		pawl.KeyPolicy{Publish: run.publish, Reload: run.reload},
 		pawl.Policy{AccessTTL: 20 * time.Second, ReuseWindow: 200 * time.Millisecond})
 	nodes := []node{h.start(), h.start()}

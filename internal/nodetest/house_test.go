@@ -21,6 +21,7 @@ import (
 const (
 	issuer   = "http://127.0.0.1:8080" // of all nodes: what a proxy in front of them would be called
 	password = "seven purple herons"
+	canary   = "hunter2canary" // that of the nodes at the database
 
 	// patience bounds every wait for something that must happen.
 	patience = 30 * time.Second
@@ -51,7 +52,9 @@ func newHouse(t *testing.T, db *servertest.Postgres, redis *servertest.Redis) *h
 	t.Helper()
 	name := fmt.Sprintf("pawl_%d", time.Now().UnixNano())
 	db.Exec("postgres", "CREATE DATABASE "+name)
-	h := &house{t: t, database: db.URL(name), redis: redis}
+	// The server trusts whoever comes, and does not look at the password.
+	url := strings.Replace(db.URL(name), "postgres@", "postgres:"+canary+"@", 1)
+	h := &house{t: t, database: url, redis: redis}
 	h.env = []string{asPawl + "=1", "PAWL_DATABASE=" + h.database, "PAWL_DATABASE_LISTEN=" + h.database, "PAWL_MASTER_KEY=" + pawl.NewMasterKey().Text()}
 	if redis != nil {
 		redis.Do("FLUSHALL")
@@ -84,6 +87,11 @@ func (h *house) launchAt(data string) *node {
 	args := append([]string{"serve", "--listen", addr, "--issuer", issuer, "--data-dir", data, "--reuse-window", "200ms"}, h.settings...)
 	n := &node{t: h.t, url: "http://" + addr}
 	n.Process = servertest.Start(h.t, addr, servertest.Options{Env: h.env, Ready: func() error { return nil }}, exe, args...)
+	h.t.Cleanup(func() {
+		if strings.Contains(n.Said(), canary) {
+			h.t.Error("SECURITY 56: a node has written the password of the database")
+		}
+	})
 	return n
 }
 
