@@ -91,7 +91,6 @@ type settings struct {
 	pace           time.Duration // the longest pause of a client beyond the window
 	faults         bool
 	until          func() bool // without faults: when it is over sooner; nil: never
-	change         func(*role)
 }
 
 func usual() settings {
@@ -106,13 +105,20 @@ func usual() settings {
 }
 
 // chaos runs an engine through everything, and reports.
-func chaos(t *testing.T, e engine, s settings) *house {
-	t.Helper()
-	h := newHouse(t, e, s.nodes, s.change)
+func chaos(t *testing.T, e func(*testing.T) engine, s settings) {
+	t.Parallel()
+	leftToTheFullRun(t)
+	h := newHouse(t, e(t), s.nodes, nil)
 	began := time.Now()
 	h.run(t, s)
 	h.report(t, time.Since(began))
-	return h
+}
+
+func leftToTheFullRun(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("real failures take their time: left to the full run")
+	}
 }
 
 func (h *house) run(t *testing.T, s settings) {

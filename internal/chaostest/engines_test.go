@@ -33,13 +33,11 @@ func sqliteEngine(t *testing.T) engine {
 }
 
 func TestChaosSQLite(t *testing.T) {
-	t.Parallel()
-	chaos(t, sqliteEngine(t), usual())
+	chaos(t, sqliteEngine, usual())
 }
 
 func TestFailuresSQLite(t *testing.T) {
-	t.Parallel()
-	failures(t, sqliteEngine(t))
+	failures(t, sqliteEngine)
 }
 
 // restarts are the faults of an engine that can be away.

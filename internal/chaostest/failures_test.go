@@ -16,19 +16,21 @@ import (
 
 // failures plays each kind of failure by itself. What an engine cannot do (a
 // file has no network) is not part of its promise.
-func failures(t *testing.T, e engine) {
-	h := newHouse(t, e, 3, func(r *role) { r.Stops = true })
+func failures(t *testing.T, e func(*testing.T) engine) {
+	t.Parallel()
+	leftToTheFullRun(t)
+	h := newHouse(t, e(t), 3, func(r *role) { r.Stops = true })
 	t.Run("clocks", h.clocks)
 	t.Run("node killed between commit and reply", h.killedAfterCommit)
-	if len(e.addrs) > 0 {
+	if len(h.engine.addrs) > 0 {
 		t.Run("reply dropped after the commit", h.replyDropped)
 		t.Run("partition", h.partition)
 	}
-	if e.restart != nil {
+	if h.engine.restart != nil {
 		t.Run("restart", func(t *testing.T) { h.restart(t, false) })
 		t.Run("power cut", func(t *testing.T) { h.restart(t, true) })
 	}
-	if e.lose != nil {
+	if h.engine.lose != nil {
 		t.Run("fail-over that loses rotations", h.rotationsLost)
 		t.Run("fail-over that loses ends", h.endsLost)
 	}
@@ -331,6 +333,7 @@ func (h *house) endsLost(t *testing.T) {
 			}
 		}
 	}
+	all := append(append(append([]end(nil), out...), banned...), stolen...)
 	// The copy knows of an end, too: a log that is empty is too easily told apart.
 	if r := h.person(t, "").logout(t.Context()); r.status != http.StatusNoContent {
 		t.Errorf("sign-out is answered %v", r)
@@ -347,9 +350,10 @@ func (h *house) endsLost(t *testing.T) {
 				t.Errorf("a thief is answered %v", r)
 			}
 		}
-		time.Sleep(time.Second) // every node has seen it
+		for _, e := range all {
+			h.heard(t, e)
+		}
 	})
-	all := append(append(out, banned...), stolen...)
 	for _, e := range all { // nobody need come back for it
 		eventually(t.Context(), t, "what the store lost is applied again", func() error {
 			if rec, mark := h.stored(t, e.jar); rec.Ended.IsZero() && !mark.Covers(rec.AuthTime) {
@@ -364,6 +368,19 @@ func (h *house) endsLost(t *testing.T) {
 		n.start()
 	}
 	h.stayOver(t, all)
+}
+
+// heard waits until every node refuses the access token.
+func (h *house) heard(t *testing.T, e end) {
+	t.Helper()
+	for _, n := range h.nodes {
+		eventually(t.Context(), t, "a node hears of an end", func() error {
+			if r := h.check(t.Context(), n, e.access); r.status != http.StatusUnauthorized {
+				return fmt.Errorf("the answer is %v", r)
+			}
+			return nil
+		})
+	}
 }
 
 func (h *house) stayOver(t *testing.T, all []end) {

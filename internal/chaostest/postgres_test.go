@@ -9,7 +9,11 @@ import (
 
 // postgresEngine is PostgreSQL with, for a fail-over, a standby that streams. A
 // pooler stays where it is and is shown the way to the new primary.
-func postgresEngine(t *testing.T, pooled bool) engine {
+func postgresEngine(pooled bool) func(*testing.T) engine {
+	return func(t *testing.T) engine { return startPostgres(t, pooled) }
+}
+
+func startPostgres(t *testing.T, pooled bool) engine {
 	t.Helper()
 	pg := servertest.StartPostgres(t, servertest.PostgresOptions{Durable: true})
 	e := engine{addrs: []string{pg.Addr}, clock: true}
@@ -74,21 +78,17 @@ func cutOff(t *testing.T, standby *servertest.Postgres) {
 }
 
 func TestChaosPostgres(t *testing.T) {
-	t.Parallel()
-	chaos(t, postgresEngine(t, false), usual())
+	chaos(t, postgresEngine(false), usual())
 }
 
 func TestChaosPgBouncer(t *testing.T) {
-	t.Parallel()
-	chaos(t, postgresEngine(t, true), usual())
+	chaos(t, postgresEngine(true), usual())
 }
 
 func TestFailuresPostgres(t *testing.T) {
-	t.Parallel()
-	failures(t, postgresEngine(t, false))
+	failures(t, postgresEngine(false))
 }
 
 func TestFailuresPgBouncer(t *testing.T) {
-	t.Parallel()
-	failures(t, postgresEngine(t, true))
+	failures(t, postgresEngine(true))
 }

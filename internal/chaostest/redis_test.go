@@ -39,13 +39,11 @@ func redisEngine(t *testing.T) engine {
 }
 
 func TestChaosRedis(t *testing.T) {
-	t.Parallel()
-	chaos(t, redisEngine(t), usual())
+	chaos(t, redisEngine, usual())
 }
 
 func TestFailuresRedis(t *testing.T) {
-	t.Parallel()
-	failures(t, redisEngine(t))
+	failures(t, redisEngine)
 }
 
 // sentinelEngine is a primary and a replica under Sentinel, which nodes ask where
@@ -177,21 +175,17 @@ func (c *cluster) migrate(lot *rand.Rand) {
 }
 
 func TestChaosSentinel(t *testing.T) {
-	t.Parallel()
-	chaos(t, sentinelEngine(t), usual())
+	chaos(t, sentinelEngine, usual())
 }
 
 func TestChaosCluster(t *testing.T) {
-	t.Parallel()
-	chaos(t, clusterEngine(t), usual())
+	chaos(t, clusterEngine, usual())
 }
 
 func TestFailuresSentinel(t *testing.T) {
-	t.Parallel()
-	failures(t, sentinelEngine(t))
+	failures(t, sentinelEngine)
 }
 
 func TestFailuresCluster(t *testing.T) {
-	t.Parallel()
-	failures(t, clusterEngine(t))
+	failures(t, clusterEngine)
 }
