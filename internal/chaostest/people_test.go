@@ -160,12 +160,12 @@ func (e end) String() string {
 // orphaned reports whether the store has lost the session's sign-in, and a node
 // says so: there is then nothing that could be ended, and its first access token
 // lives on.
-func (e end) orphaned(ctx context.Context, n *node) bool {
+func (e end) orphaned(ctx context.Context) bool {
 	if !e.h.sum.mayHaveLost(e.born, e.born) {
 		return false
 	}
-	r := e.try(ctx, n)
-	return r.answered() && r.problem != nil && r.problem.Reason == api.ReasonUnknown
+	r := e.reissue(ctx)
+	return r.problem != nil && r.problem.Reason == api.ReasonUnknown
 }
 
 // felt waits until every node's guard refuses the access token, and then holds
@@ -178,7 +178,7 @@ func (e end) felt(ctx context.Context) {
 			if r.status == http.StatusUnauthorized {
 				break
 			}
-			if e.orphaned(ctx, n) {
+			if e.orphaned(ctx) {
 				return
 			}
 			if time.Since(e.at) > e.h.bound {
@@ -204,7 +204,7 @@ func (e end) refused(ctx context.Context) {
 		if r.status == http.StatusUnauthorized {
 			continue
 		}
-		if e.orphaned(ctx, n) {
+		if e.orphaned(ctx) {
 			e.h.sum.orphans.Add(1)
 			continue
 		}
