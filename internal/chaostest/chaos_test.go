@@ -22,23 +22,25 @@ var (
 type fault struct {
 	name string
 	do   func(ctx context.Context, h *house, lot *rand.Rand)
+	// quiet faults lose nothing, and have nothing else that shows them.
+	quiet bool
 }
 
 // faults that every house has: those of nodes, and of the network in front.
 func nodeFaults() []fault {
 	return []fault{
-		{"node killed", func(_ context.Context, h *house, lot *rand.Rand) {
+		{name: "node killed", do: func(_ context.Context, h *house, lot *rand.Rand) {
 			n := h.nodes[lot.IntN(len(h.nodes))]
 			n.kill()
 			n.start()
 		}},
-		{"replies to clients dropped", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "replies to clients dropped", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			n := h.nodes[lot.IntN(len(h.nodes))]
 			n.front.Set(servertest.DropReplies)
 			pause(ctx, 200*time.Millisecond)
 			n.front.Set(servertest.Pass)
 		}},
-		{"clients cut off", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "clients cut off", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			n := h.nodes[lot.IntN(len(h.nodes))]
 			n.front.Set(servertest.Refuse)
 			pause(ctx, 300*time.Millisecond)
@@ -50,7 +52,7 @@ func nodeFaults() []fault {
 // networkFaults are those between a node and the store.
 func networkFaults() []fault {
 	during := func(name string, f servertest.Fault, d time.Duration) fault {
-		return fault{name, func(ctx context.Context, h *house, lot *rand.Rand) {
+		return fault{name: name, do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			n := h.nodes[lot.IntN(len(h.nodes))]
 			for _, p := range n.back {
 				p.Set(f)
@@ -65,7 +67,7 @@ func networkFaults() []fault {
 		during("replies of the store dropped", servertest.DropReplies, 200*time.Millisecond),
 		during("node cut off from the store", servertest.Refuse, time.Second),
 		during("store silent for a node", servertest.Hold, time.Second),
-		{"store slow for a node", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "store slow for a node", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			n := h.nodes[lot.IntN(len(h.nodes))]
 			for _, p := range n.back {
 				p.Delay(20 * time.Millisecond)
@@ -75,7 +77,7 @@ func networkFaults() []fault {
 				p.Delay(0)
 			}
 		}},
-		{"connections to the store cut", func(_ context.Context, h *house, _ *rand.Rand) {
+		{name: "connections to the store cut", do: func(_ context.Context, h *house, _ *rand.Rand) {
 			for _, n := range h.nodes {
 				for _, p := range n.back {
 					p.Cut()

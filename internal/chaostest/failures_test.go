@@ -34,7 +34,37 @@ func failures(t *testing.T, e func(*testing.T) engine) {
 		t.Run("fail-over that loses rotations", h.rotationsLost)
 		t.Run("fail-over that loses ends", h.endsLost)
 	}
+	for _, f := range h.engine.faults {
+		if f.quiet {
+			t.Run(f.name, func(t *testing.T) { h.underLoad(t, f) })
+		}
+	}
 	h.clean(t)
+}
+
+// underLoad plays a fault while people turn: none of them is told anything but
+// "later".
+func (h *house) underLoad(t *testing.T, f fault) {
+	h.busy(t, f.name, func() { f.do(t.Context(), h, rand.New(rand.NewPCG(1, 2))) })
+}
+
+// busy has people turn before, during and after something.
+func (h *house) busy(t *testing.T, name string, during func()) {
+	t.Helper()
+	var people sync.WaitGroup
+	run, over := context.WithCancel(t.Context())
+	before := h.sum.signOuts.Load()
+	for i := range 10 {
+		people.Go(func() { h.chain(t.Context(), run, fmt.Sprint(name, "-", i), window) })
+	}
+	time.Sleep(2 * window)
+	during()
+	time.Sleep(2 * window)
+	over()
+	people.Wait()
+	if n := h.sum.signOuts.Load() - before; n != 0 {
+		t.Errorf("%d people were signed out", n)
+	}
 }
 
 // clean: nothing was answered that must never be.
@@ -261,23 +291,12 @@ func (h *house) back(t *testing.T, nodes []*node, j *jar) {
 // restart: people turn all the while; none of them is told anything but "later".
 func (h *house) restart(t *testing.T, kill bool) {
 	j := h.person(t, "")
-	var busy sync.WaitGroup
-	run, over := context.WithCancel(t.Context())
-	before := h.sum.signOuts.Load()
-	for i := range 10 {
-		busy.Go(func() { h.chain(t.Context(), run, fmt.Sprintf("busy-%v-%d", kill, i), window) })
-	}
-	time.Sleep(2 * window)
-	up := h.engine.restart(kill)
-	h.away(t, h.nodes, j)
-	up()
-	h.back(t, h.nodes, j)
-	time.Sleep(2 * window)
-	over()
-	busy.Wait()
-	if n := h.sum.signOuts.Load() - before; n != 0 {
-		t.Errorf("%d people were signed out", n)
-	}
+	h.busy(t, fmt.Sprint("restart ", kill), func() {
+		up := h.engine.restart(kill)
+		h.away(t, h.nodes, j)
+		up()
+		h.back(t, h.nodes, j)
+	})
 }
 
 // rotationsLost: tokens are ahead of the records that are left, which are taken

@@ -47,8 +47,9 @@ func startPostgres(t *testing.T, pooled bool) engine {
 	e.lose = func(h *house, during func()) {
 		next := follow()
 		standby = nil
-		cutOff(t, next)
+		caughtUp(t, pg, next)
 		defer h.sum.losing()()
+		cutOff(t, next)
 		during()
 		pg.Kill()
 		next.Promote()
@@ -62,6 +63,19 @@ func startPostgres(t *testing.T, pooled bool) engine {
 	}
 	e.faults = append(restarts(), losses()...)
 	return e
+}
+
+// caughtUp waits until the standby has what the primary has now: after a restart
+// of the primary it takes a few seconds to ask again.
+func caughtUp(t *testing.T, primary, standby *servertest.Postgres) {
+	t.Helper()
+	at := primary.Exec("postgres", "SELECT pg_current_wal_flush_lsn()")
+	eventually(t.Context(), t, "the standby has caught up", func() error {
+		if got := standby.Exec("postgres", "SELECT pg_last_wal_replay_lsn() >= '"+at+"'"); got != "t" {
+			return errors.New("it lags")
+		}
+		return nil
+	})
 }
 
 // cutOff has a standby receive nothing any more.

@@ -60,22 +60,22 @@ func sentinelEngine(t *testing.T) engine {
 	}
 	e.lose = func(h *house, during func()) {
 		s.Settle()
-		s.Master().CutReplicas()
 		defer h.sum.losing()()
+		s.Master().CutReplicas()
 		during()
 		kill()
 	}
 	e.faults = append(losses(),
-		fault{"primary killed", func(_ context.Context, h *house, _ *rand.Rand) {
+		fault{name: "primary killed", do: func(_ context.Context, h *house, _ *rand.Rand) {
 			defer h.sum.losing()()
 			kill()
 		}},
-		fault{"primary handed over", func(_ context.Context, h *house, _ *rand.Rand) {
+		fault{name: "primary handed over", do: func(_ context.Context, h *house, _ *rand.Rand) {
 			defer h.sum.losing()()
 			s.FailOver()
 			s.Settle()
-		}},
-		fault{"primary silent", func(ctx context.Context, h *house, _ *rand.Rand) {
+		}, quiet: true},
+		fault{name: "primary silent", do: func(ctx context.Context, h *house, _ *rand.Rand) {
 			defer h.sum.losing()() // a busy Sentinel may find that long
 			m := s.Master()
 			m.Signal(syscall.SIGSTOP)
@@ -102,29 +102,29 @@ func clusterEngine(t *testing.T) engine {
 	c := &cluster{servertest.StartCluster(t, "--cluster-replica-validity-factor", "0"), t}
 	e := engine{clock: true, role: redisRole(t, func([]string) string { return c.URL })}
 	e.lose = func(h *house, during func()) {
+		defer h.sum.losing()()
 		for i := range primaries {
 			c.Nodes[i].CutReplicas()
 		}
-		defer h.sum.losing()()
 		during()
 		for i := range primaries {
 			c.kill(i)
 		}
 	}
 	e.faults = []fault{
-		{"fail-over that loses writes", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "fail-over that loses writes", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			i := lot.IntN(primaries)
-			c.Nodes[i].CutReplicas()
 			defer h.sum.losing()()
+			c.Nodes[i].CutReplicas()
 			pause(ctx, time.Duration(300+lot.IntN(700))*time.Millisecond)
 			c.kill(i)
 		}},
-		{"primary killed", func(_ context.Context, h *house, lot *rand.Rand) {
+		{name: "primary killed", do: func(_ context.Context, h *house, lot *rand.Rand) {
 			defer h.sum.losing()()
 			c.kill(lot.IntN(primaries))
 		}},
-		{"slots migrated", func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }},
-		{"primary silent", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "slots migrated", do: func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }, quiet: true},
+		{name: "primary silent", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			defer h.sum.losing()() // busy nodes may find that long
 			m := c.Nodes[lot.IntN(primaries)]
 			m.Signal(syscall.SIGSTOP)
