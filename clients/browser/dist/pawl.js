@@ -54,7 +54,7 @@ export function createPawl(options = {}) {
         refused = null;
         got = asked;
         life = answer.expiresIn * 1000;
-        due = life * (1 - fraction() / 10); // a thief must not foresee it
+        due = Math.floor(life * (1 - fraction() / 10)); // a thief must not foresee it
         fails = 0;
         calmTo = -Infinity;
         used = false;
@@ -123,7 +123,7 @@ export function createPawl(options = {}) {
     /** Waits longer after each failure, and as long as Pawl asks for. */
     function rest(e) {
         const asked = e.retryAfter * 1000 || 0;
-        calmTo = clock.mono() + Math.max(asked, Math.min(60_000, 500 * 2 ** fails++)) * (1 + fraction());
+        calmTo = Math.ceil(clock.mono() + Math.max(asked, Math.min(60_000, 500 * 2 ** fails++)) * (1 + fraction()));
         alarm(calm());
     }
     const bearer = {

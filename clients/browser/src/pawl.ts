@@ -98,7 +98,7 @@ export function createPawl(options: Options = {}): Pawl {
     refused = null;
     got = asked;
     life = answer.expiresIn * 1000;
-    due = life * (1 - fraction() / 10); // a thief must not foresee it
+    due = Math.floor(life * (1 - fraction() / 10)); // a thief must not foresee it
     fails = 0;
     calmTo = -Infinity;
     used = false;
@@ -166,7 +166,7 @@ export function createPawl(options: Options = {}): Pawl {
   /** Waits longer after each failure, and as long as Pawl asks for. */
   function rest(e: unknown) {
     const asked = (e as PawlError).retryAfter * 1000 || 0;
-    calmTo = clock.mono() + Math.max(asked, Math.min(60_000, 500 * 2 ** fails++)) * (1 + fraction());
+    calmTo = Math.ceil(clock.mono() + Math.max(asked, Math.min(60_000, 500 * 2 ** fails++)) * (1 + fraction()));
     alarm(calm());
   }
 
