@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +22,9 @@ import (
 type stage struct {
 	*browsertest.Site
 	orders  string // the API elsewhere
-	refused atomic.Int64
+	evil    string // a server of somebody else's, on this host
+	mu      sync.Mutex
+	crossed []crossed
 }
 
 func newStage(t *testing.T, policy pawl.Policy) *stage {
@@ -28,9 +32,11 @@ func newStage(t *testing.T, policy pawl.Policy) *stage {
 	s := &stage{}
 	s.Site = browsertest.NewSite(t, browsertest.SiteOptions{
 		Config: func(c *pawl.Config) { c.Policy = policy },
+		Around: s.noting,
 		Pages:  func(site *browsertest.Site) http.Handler { return s.pages(t, site) },
 	})
 	s.AddUser(t, "anna", "seven-green-kettles", "reader")
+	s.evil = "https://localhost:" + browsertest.Serve(t, blank)
 	s.orders = s.Remote(t, http.HandlerFunc(orders))
 	return s
 }
@@ -41,6 +47,40 @@ func orders(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "orders of %s: %s", who.Subject, body)
 }
 
+// blank is a page of no policy, for whatever a scenario has it do.
+var blank = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	fmt.Fprint(w, "<!doctype html><title>blank</title>")
+})
+
+// crossed is a request that another origin's page had the browser send.
+type crossed struct {
+	Method, Path, Site string
+	Cookie             bool // the refresh cookie came along
+	Status             int
+	SetCookie          bool
+}
+
+// noting notes what came from other origins, and what became of it.
+func (s *stage) noting(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site")
+		if site != "same-site" && site != "cross-site" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		_, err := r.Cookie("__Host-refreshToken")
+		s.mu.Lock()
+		s.crossed = append(s.crossed, crossed{r.Method, r.URL.Path, site, err == nil, rec.Code, rec.Header().Get("Set-Cookie") != ""})
+		s.mu.Unlock()
+		maps.Copy(w.Header(), rec.Header())
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(rec.Body.Bytes())
+	})
+}
+
 // pages has the strictest policy that the client needs.
 func (s *stage) pages(t *testing.T, site *browsertest.Site) http.Handler {
 	g, err := guard.New(site.Service, guard.Options{Issuer: site.Service.Issuer(), Audience: site.Service.Audience(), Now: site.Now})
@@ -48,7 +88,8 @@ func (s *stage) pages(t *testing.T, site *browsertest.Site) http.Handler {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/orders", s.counting(g.Required(http.HandlerFunc(orders))))
+	mux.Handle("/orders", g.Required(http.HandlerFunc(orders)))
+	mux.Handle("/blank", blank)
 	mux.Handle("/pawl.min.js", http.FileServer(http.Dir("dist")))
 	pages := http.FileServer(http.Dir("testdata/page"))
 	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,30 +99,16 @@ func (s *stage) pages(t *testing.T, site *browsertest.Site) http.Handler {
 	return mux
 }
 
-// counting counts the requests that are refused.
-func (s *stage) counting(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(&statusWriter{w, &s.refused}, r)
-	})
-}
-
-type statusWriter struct {
-	http.ResponseWriter
-	refused *atomic.Int64
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if status == http.StatusUnauthorized {
-		w.refused.Add(1)
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
 // controls are what the scenarios do to the server.
 func (s *stage) controls() map[string]browsertest.Control {
 	return map[string]browsertest.Control{
 		"advance": with(func(seconds int) (any, error) { s.Advance(time.Duration(seconds) * time.Second); return nil, nil }),
 		"rows":    with(func(any) (any, error) { return s.Rows(), nil }),
+		"crossed": with(func(any) (any, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.crossed, nil
+		}),
 		"drop": with(func(d struct {
 			Path  string
 			Times int
@@ -89,8 +116,7 @@ func (s *stage) controls() map[string]browsertest.Control {
 			s.DropReplies(d.Path, d.Times)
 			return nil, nil
 		}),
-		"end":     with(func(reason string) (any, error) { return s.Service.EndUser(context.Background(), "id-anna", reason) }),
-		"refused": with(func(any) (any, error) { return s.refused.Load(), nil }),
+		"end": with(func(reason string) (any, error) { return s.Service.EndUser(context.Background(), "id-anna", reason) }),
 	}
 }
 
@@ -112,7 +138,7 @@ func (s *stage) run(t *testing.T, file string) {
 	}
 	browsertest.Run(t, browsertest.Scenario{
 		File: file, Limit: 20 * time.Minute, Control: s.controls(),
-		Input: map[string]any{"url": s.URL, "sibling": s.Sibling, "orders": s.orders, "rounds": rounds},
+		Input: map[string]any{"url": s.URL, "sibling": s.Sibling, "orders": s.orders, "evil": s.evil, "rounds": rounds},
 	})
 }
 
@@ -122,4 +148,16 @@ func TestTabsRepliesAndThieves(t *testing.T) {
 
 func TestTabsByTheirOwnTimers(t *testing.T) {
 	newStage(t, pawl.Policy{AccessTTL: 3 * time.Second, ReuseWindow: 2 * time.Second}).run(t, "testdata/timers.mjs")
+}
+
+func TestTokensStayWithinTheClient(t *testing.T) { // SECURITY 31
+	newStage(t, pawl.Policy{}).run(t, "testdata/secrets.mjs")
+}
+
+func TestOtherSitesGetNothing(t *testing.T) { // SECURITY 35, 36, 37
+	newStage(t, pawl.Policy{}).run(t, "testdata/cross.mjs")
+}
+
+func TestPagesThatComeBack(t *testing.T) {
+	newStage(t, pawl.Policy{}).run(t, "testdata/back.mjs")
 }
