@@ -1,0 +1,10 @@
+import { type Clock } from "./clock.js";
+/** How fast to try again: slower after each failure, and as slow as Pawl asks for. */
+export declare function pacing(clock: Clock): {
+    /** How long to wait yet, in ms. */
+    left: () => number;
+    failed(e: unknown): void;
+    succeeded(): void;
+    /** Something has changed: a try makes sense at once. */
+    relax(): void;
+};
