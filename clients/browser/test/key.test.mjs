@@ -153,3 +153,15 @@ within("what became of another key is of no interest", async (w) => {
     assert.deepEqual(w.key, { value: "another", proved: 0, open: 7, starts: 0 });
   }
 });
+
+within("an outcome that becomes unknown after another's success is remembered", async (w) => {
+  const keys = keysOf(w.storage, w.clock, w.time);
+  const first = await keys.next();
+  const second = await keys.next();
+  await keys.succeeded(second);
+  assert.equal(w.key.open, 0);
+  await keys.failed(first);
+  assert.equal(w.key.open, first.sent);
+  w.time += 5 * minute;
+  assert.equal((await keys.next()).key, first.key, "it is not retired");
+});

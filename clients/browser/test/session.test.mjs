@@ -251,6 +251,21 @@ within("a sign-in in one tab is one in all, and another person's work is not sen
   assert.equal(w.sent("/orders").length, 0);
 });
 
+within("a sign-in waits for the reissue under way: its cookie must be the last", async (w) => {
+  const tab = await signedIn(w);
+  w.timers = [];
+  w.time += 31 * minute;
+  let answer;
+  w.on("/api/reissue", () => new Promise((ok) => (answer = () => ok(w.tokens()))));
+  tab.fetch(orders).catch(() => {});
+  await w.settle();
+  const login = tab.login("bert", "right");
+  await w.settle();
+  assert.equal(w.sent("/api/login").length, 1, "anna's");
+  answer();
+  assert.equal((await login).sub, "bert");
+});
+
 within("a tab that has reissued has the others follow, who are due", async (w) => {
   const tab = await signedIn(w);
   const others = Array.from({ length: 7 }, () => w.tab());
