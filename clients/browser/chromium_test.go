@@ -99,6 +99,12 @@ func (s *stage) pages(t *testing.T, site *browsertest.Site) http.Handler {
 	return mux
 }
 
+// drop is which replies are to be dropped.
+type drop struct {
+	Path  string
+	Times int
+}
+
 // controls are what the scenarios do to the server.
 func (s *stage) controls() map[string]browsertest.Control {
 	return map[string]browsertest.Control{
@@ -109,14 +115,8 @@ func (s *stage) controls() map[string]browsertest.Control {
 			defer s.mu.Unlock()
 			return s.crossed, nil
 		}),
-		"drop": with(func(d struct {
-			Path  string
-			Times int
-		}) (any, error) {
-			s.DropReplies(d.Path, d.Times)
-			return nil, nil
-		}),
-		"end": with(func(reason string) (any, error) { return s.Service.EndUser(context.Background(), "id-anna", reason) }),
+		"drop": with(func(d drop) (any, error) { s.DropReplies(d.Path, d.Times); return nil, nil }),
+		"end":  with(func(reason string) (any, error) { return s.Service.EndUser(context.Background(), "id-anna", reason) }),
 	}
 }
 

@@ -65,7 +65,7 @@ func run(t *testing.T, c Command) (results []Result, said string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), c.Limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, c.Args...)
+	cmd := exec.CommandContext(ctx, node, c.Args...) //nolint:gosec // node is the one on the PATH, the arguments are the test's
 	cmd.Dir, cmd.Stdin = c.Dir, strings.NewReader(c.Stdin)
 	cmd.Env = append(os.Environ(), "NODE_OPTIONS=", "NO_COLOR=1")
 	// A browser that the program has started must go with it.

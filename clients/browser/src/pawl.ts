@@ -85,7 +85,7 @@ export function createPawl(options: Options = {}): Pawl {
     const asked = moment(clock);
     const proof = access.good(); // a session that was idle for too long goes on with it
     try {
-      const answer = await ask<Answer>("/api/reissue", { "Idempotency-Key": use.key }, null);
+      const answer = await ask<Answer>("/api/reissue", { "Idempotency-Key": use.key }, proof);
       if (!answer?.accessToken) throw silence();
       await keys.succeeded(use);
       keys.retireLater(use);
@@ -138,6 +138,7 @@ export function createPawl(options: Options = {}): Pawl {
 
   /** Not while a reissue is under way: the cookie that it brings must not replace a newer one. */
   const alone = async <T>(f: () => Promise<T>) => {
+    await flight?.catch(() => {});
     return inTurn(f);
   };
 
