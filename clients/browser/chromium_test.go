@@ -15,6 +15,7 @@ import (
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/guard"
+	"github.com/pawlauth/pawl/httpapi"
 	"github.com/pawlauth/pawl/internal/browsertest"
 )
 
@@ -81,7 +82,6 @@ func (s *stage) noting(h http.Handler) http.Handler {
 	})
 }
 
-// pages has the strictest policy that the client needs.
 func (s *stage) pages(t *testing.T, site *browsertest.Site) http.Handler {
 	g, err := guard.New(site.Service, guard.Options{Issuer: site.Service.Issuer(), Audience: site.Service.Audience(), Now: site.Now})
 	if err != nil {
@@ -90,12 +90,20 @@ func (s *stage) pages(t *testing.T, site *browsertest.Site) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/orders", g.Required(http.HandlerFunc(orders)))
 	mux.Handle("/blank", blank)
+	mux.Handle("/", page(&s.orders))
+	return mux
+}
+
+// page serves testdata/page with the strictest policy that the client needs: it
+// may connect to its own origin and one other.
+func page(other *string) http.Handler {
+	mux := http.NewServeMux()
 	mux.Handle("/pawl.min.js", http.FileServer(http.Dir("dist")))
 	pages := http.FileServer(http.Dir("testdata/page"))
-	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self' "+s.orders+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self' "+*other+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		pages.ServeHTTP(w, r)
-	}))
+	})
 	return mux
 }
 
@@ -132,13 +140,13 @@ func with[T any](f func(T) (any, error)) browsertest.Control {
 
 func (s *stage) run(t *testing.T, file string) {
 	t.Helper()
-	rounds := 10
-	if os.Getenv("CI") == "true" {
+	rounds, long := 10, os.Getenv("CI") == "true"
+	if long {
 		rounds = 100
 	}
 	browsertest.Run(t, browsertest.Scenario{
 		File: file, Limit: 20 * time.Minute, Control: s.controls(),
-		Input: map[string]any{"url": s.URL, "sibling": s.Sibling, "orders": s.orders, "evil": s.evil, "rounds": rounds},
+		Input: map[string]any{"url": s.URL, "sibling": s.Sibling, "orders": s.orders, "evil": s.evil, "rounds": rounds, "long": long},
 	})
 }
 
@@ -160,4 +168,16 @@ func TestOtherSitesGetNothing(t *testing.T) { // SECURITY 35, 36, 37
 
 func TestPagesThatComeBack(t *testing.T) {
 	newStage(t, pawl.Policy{}).run(t, "testdata/back.mjs")
+}
+
+func TestPawlAtAnotherOrigin(t *testing.T) {
+	var pawlAt string
+	app := "https://localhost:" + browsertest.Serve(t, page(&pawlAt))
+	site := browsertest.NewSite(t, browsertest.SiteOptions{API: func(o *httpapi.Options) { o.TrustedOrigins = []string{app} }})
+	site.AddUser(t, "anna", "seven-green-kettles", "reader")
+	pawlAt = site.URL
+	s := &stage{Site: site}
+	browsertest.Run(t, browsertest.Scenario{
+		File: "testdata/elsewhere.mjs", Control: s.controls(), Input: map[string]any{"url": app, "pawl": pawlAt},
+	})
 }

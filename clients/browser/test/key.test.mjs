@@ -133,7 +133,9 @@ within("a key is not retired while a request with it is under way", async (w) =>
   w.time += 5;
   await keys.succeeded(first);
   assert.equal(w.key.open, second.sent, "the second is out");
-  w.time += 5 * minute;
+  keys.retireLater(first);
+  await w.pass(5 * minute);
+  assert.equal(w.key.value, first.key);
   const third = await keys.next();
   assert.equal(third.key, first.key);
   await keys.failed(second);

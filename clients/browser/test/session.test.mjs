@@ -247,8 +247,28 @@ within("a sign-in in one tab is one in all, and another person's work is not sen
   await assert.rejects(sent, { code: "login_required" });
   await w.settle();
   assert.equal(other.session.sub, "bert");
-  assert.deepEqual(other.news.at(-1), ["bert", undefined]);
+  assert.deepEqual(other.news, [["anna", undefined], ["bert", undefined]], "anna's end is no news any more");
   assert.equal(w.sent("/orders").length, 0);
+});
+
+within("a reissue that is answered after a sign-out brings nobody back", async (w) => {
+  const tab = await signedIn(w);
+  const other = w.tab();
+  await other.ready;
+  await w.settle();
+  w.timers = [];
+  w.time += 31 * minute;
+  let answer;
+  w.on("/api/reissue", () => new Promise((ok) => (answer = ok)));
+  other.fetch(orders).catch(() => {});
+  await w.settle();
+  const late = w.tokens();
+  await tab.logout();
+  await w.settle();
+  answer(late);
+  await w.settle();
+  assert.equal(other.session, null);
+  assert.deepEqual(other.news.at(-1), [null, "signed_out"]);
 });
 
 within("a sign-in waits for the reissue under way: its cookie must be the last", async (w) => {

@@ -127,6 +127,20 @@ export default {
     }
   },
 
+  "a tab that never lets go of the lock": async (t) => {
+    if (!t.input.long) return; // it takes 15 s
+    const person = await t.person();
+    const frozen = await open(t, person), page = await open(t, person);
+    await signIn(page);
+    await frozen.evaluate((name) => void navigator.locks.request(name, () => new Promise(() => {})), "pawl " + t.input.url);
+    await t.call("advance", 3600);
+    assert.equal(await call(page), 200);
+    await t.call("advance", 3600);
+    const before = Date.now();
+    assert.equal(await call(page), 200);
+    assert.ok(Date.now() - before < 14_000, "it waited again");
+  },
+
   "offline for hours, and back": async (t) => {
     const person = await t.person();
     const page = await open(t, person, "&skewed");

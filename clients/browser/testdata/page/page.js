@@ -3,6 +3,7 @@ import { createPawl } from "/pawl.min.js";
 // What a test can choose by the page's address.
 const choice = new URLSearchParams(location.search);
 const options = { origins: choice.getAll("origin") };
+if (choice.has("pawl")) options.baseURL = choice.get("pawl");
 if (choice.has("nolocks")) options.locks = null;
 if (choice.has("forgetful")) {
   let key; // a key that is gone with the page
