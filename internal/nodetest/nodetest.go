@@ -20,6 +20,8 @@ type Result struct {
 	Name  string `json:"name"`
 	Error string `json:"error"` // empty: it passed
 	Skip  string `json:"skip"`  // why it did not run
+
+	Figures map[string]string `json:"figures"` // what it measured, for testing.T.Attr
 }
 
 // Mark begins the lines that are results.
@@ -41,6 +43,9 @@ func Run(t *testing.T, c Command) {
 	out, said, err := run(t, c)
 	for _, r := range out {
 		t.Run(r.Name, func(t *testing.T) {
+			for name, value := range r.Figures {
+				t.Attr(name, value)
+			}
 			switch {
 			case r.Error != "":
 				t.Error(r.Error)

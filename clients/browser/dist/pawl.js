@@ -10,6 +10,10 @@ import { isHidden, watchPage } from "./page.js";
 import { isSame, sessionOf } from "./session.js";
 import { forgiving, indexedDBStore } from "./store.js";
 import { tabs } from "./tabs.js";
+const whenUndecided = (e) => {
+    if (!isUndecided(e))
+        throw e;
+};
 /** Pawl for this page. It looks at once whether somebody is signed in. */
 export function createPawl(options = {}) {
     const { clock = systemClock, locks = globalThis.navigator?.locks } = options;
@@ -115,20 +119,20 @@ export function createPawl(options = {}) {
         },
         async token() {
             used = true;
-            for (let tries = 1; !known || session; tries++) {
+            for (let tries = 0; !known || session; tries++) {
                 const token = access.good();
                 if (token) {
                     check();
                     return token;
                 }
-                try {
-                    await renew();
-                }
-                catch (e) {
-                    if (tries > 2 || !isUndecided(e) || pace.left() > 5_000)
-                        throw e;
-                    await new Promise((ok) => clock.after(pace.left(), ok));
-                }
+                // The first try is made at once, unless Pawl has asked for patience.
+                const wait = tries ? pace.left() : pace.asked();
+                if (wait > 5_000 || tries > 2)
+                    throw pace.why() ?? silence();
+                if (wait)
+                    await new Promise((ok) => clock.after(wait, ok));
+                if (!tries || !pace.left())
+                    await renew().catch(whenUndecided); // else the alarm has tried, in vain
             }
             return null;
         },

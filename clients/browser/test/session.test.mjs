@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { PawlError } from "../dist/index.js";
 import { bearer, broken, minute, problem, signedIn, within } from "./world.mjs";
 
@@ -135,10 +136,48 @@ within("Pawl is away: the session stays, for hours", async (w) => {
   assert.ok(asked > 10 && asked < 70, `asked ${asked} times in an hour`);
   assert.equal(tab.session.sub, "anna");
   w.answers = [];
-  await w.pass(3 * minute);
-  await tab.fetch(orders);
+  await tab.fetch(orders); // at once: who asks does not wait for the next try
   assert.equal(bearer(w.sent("/orders")[0]), `secret${w.serial}`);
   assert.deepEqual(tab.news, [["anna", undefined]], "nobody was told of an end");
+});
+
+within("three tries are made for a request", async (w) => {
+  const tab = await signedIn(w);
+  w.on("/api/reissue", broken, Infinity);
+  w.timers = [];
+  w.time += 31 * minute;
+  const n = w.sent("/api/reissue").length;
+  let tries;
+  const given = tab.fetch(orders).catch((e) => ((tries = w.sent("/api/reissue").length - n), e));
+  await w.pass(20_000);
+  assert.equal((await given).code, "unavailable");
+  assert.equal(tries, 3);
+});
+
+within("a reply that does not come within ten seconds is given up, and not taken later", async (w) => {
+  const tab = await signedIn(w);
+  const limits = [];
+  const timeout = mock.method(AbortSignal, "timeout", (ms) => {
+    const c = new AbortController();
+    limits.push([ms, c]);
+    return c.signal;
+  });
+  w.time += 31 * minute;
+  w.on("/api/reissue", (r) => new Promise((ok, fail) => {
+    const late = w.tokens();
+    r.signal.addEventListener("abort", () => (fail(r.signal.reason), ok(late)));
+  }));
+  const sent = tab.fetch(orders);
+  await w.settle();
+  const first = w.serial;
+  assert.equal(limits.at(-1)[0], 10_000);
+  limits.at(-1)[1].abort(new DOMException("late", "TimeoutError"));
+  timeout.mock.restore();
+  await w.pass(2_000);
+  assert.equal((await sent).status, 200);
+  assert.notEqual(bearer(w.sent("/orders")[0]), `secret${first}`);
+  const keys = w.sent("/api/reissue").slice(-2).map((r) => r.headers.get("Idempotency-Key"));
+  assert.equal(keys[0], keys[1]);
 });
 
 within("waits as long as Pawl asks for", async (w) => {
@@ -147,8 +186,9 @@ within("waits as long as Pawl asks for", async (w) => {
   w.time += 31 * minute;
   await assert.rejects(tab.fetch(orders), { code: "unavailable", retryAfter: 100 });
   const n = w.sent("/api/reissue").length;
+  await assert.rejects(tab.fetch(orders), { code: "unavailable", retryAfter: 100 });
   await w.pass(99_000);
-  assert.equal(w.sent("/api/reissue").length, n);
+  assert.equal(w.sent("/api/reissue").length, n, "nor is it asked before");
   await w.pass(102_000);
   assert.equal(w.sent("/api/reissue").length, n + 1);
   await tab.fetch(orders);
@@ -249,6 +289,22 @@ within("a sign-in in one tab is one in all, and another person's work is not sen
   assert.equal(other.session.sub, "bert");
   assert.deepEqual(other.news, [["anna", undefined], ["bert", undefined]], "anna's end is no news any more");
   assert.equal(w.sent("/orders").length, 0);
+});
+
+within("what is asked for during a sign-in in another tab waits for it", async (w) => {
+  const tab = w.tab(), other = w.tab();
+  await Promise.all([tab.ready, other.ready]);
+  await w.settle();
+  let answer;
+  w.on("/api/reissue", () => new Promise((ok) => (answer = () => ok(w.tokens()))));
+  await tab.login("anna", "right");
+  await w.settle();
+  const sent = other.fetch(orders);
+  await w.settle();
+  assert.equal(w.sent("/orders").length, 0);
+  answer();
+  await sent;
+  assert.ok(bearer(w.sent("/orders")[0]));
 });
 
 within("a reissue that is answered after a sign-out brings nobody back", async (w) => {

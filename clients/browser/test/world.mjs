@@ -1,7 +1,10 @@
 // A world for one cookie jar without a browser: an issuer that can fail in every
 // way, tabs, a clock that is moved by hand.
+import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { createPawl } from "../dist/index.js";
+
+globalThis.crypto ??= webcrypto; // Node 18 has it in a module only
 
 export class World {
   constructor() {

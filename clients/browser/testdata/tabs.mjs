@@ -101,13 +101,15 @@ export default {
       assert.equal(await call(p, t.input.orders + "/orders"), 200);
     }
     assert.equal(new Set(tokens).size, 4, "each tab has its own");
-    await tabs[0].evaluate(() => pawl.logout());
     const outsider = await t.person();
+    await tabs[0].evaluate(() => pawl.logout());
+    const answered = Date.now();
     const status = async (url, Authorization) => (await outsider.request.get(url + "/orders", { headers: { Authorization } })).status();
     for (const token of tokens) {
       await t.until("Pawl refuses", async () => (await status(t.input.url, token)) === 401, 5);
       await t.until("the API elsewhere refuses", async () => (await status(t.input.orders, token)) === 401, 5);
     }
+    t.figure("sign-out-felt-everywhere-ms", Date.now() - answered); // four tokens at two servers, one after the other
     for (const p of tabs) {
       await t.until("the tab knows", async () => (await who(p))[0] === null, 5);
       assert.deepEqual(await lastNews(p), [null, "signed_out"]);

@@ -20,7 +20,7 @@ for (const [name, test] of Object.entries(tests)) {
     error = String(e?.stack ?? e) + stage.said();
   }
   await stage.close();
-  process.stdout.write(`RESULT ${JSON.stringify({ name, error })}\n`);
+  process.stdout.write(`RESULT ${JSON.stringify({ name, error, figures: stage.figures })}\n`);
 }
 await shared.browser?.close();
 process.exit(0);

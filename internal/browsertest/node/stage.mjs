@@ -19,6 +19,7 @@ export class Stage {
     this.settings = settings;
     this.shared = shared; // what the tests of a run have in common: a Chromium
     this.contexts = [];
+    this.figures = {};
     this.input = settings.input;
     this.playwright = createRequire(join(settings.modules, "package.json"))("playwright-core");
     this.browsers = [];
@@ -32,6 +33,11 @@ export class Stage {
     const body = await answer.json();
     if (!answer.ok) throw new Error(`${name}: ${body}`);
     return body;
+  }
+
+  // figure tells a number that a person may want to know; nothing is judged by it.
+  figure(name, value) {
+    this.figures[name] = String(value);
   }
 
   // profile gives an empty folder for a browser's own files.
