@@ -1,0 +1,51 @@
+package webui
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// home is where people go who came from nowhere in particular.
+const home = "/account"
+
+// maxReturnTo bounds an address to return to, in bytes.
+const maxReturnTo = 2048
+
+// returnTo are the other origins to which people may be sent after signing in.
+type returnTo map[string]bool
+
+func newReturnTo(origins []string) (returnTo, error) {
+	allowed := returnTo{}
+	for _, o := range origins {
+		u, err := url.Parse(o)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != o || strings.ContainsAny(o, "*'; ,") {
+			return nil, fmt.Errorf("webui: %q is no origin to return to; write it as https://host or https://host:port", o)
+		}
+		allowed[o] = true
+	}
+	return allowed, nil
+}
+
+// safe gives target if people may be sent there, and home otherwise. Whoever
+// could choose the target would borrow our name for a page that asks for the
+// password again (open redirect, CWE-601). Browsers read a backslash as a slash
+// and skip control characters, which url.Parse does not: both are refused, as is
+// any path that begins with two slashes, which names a host.
+func (a returnTo) safe(target string) string {
+	if target == "" || len(target) > maxReturnTo || strings.ContainsFunc(target, refused) {
+		return home
+	}
+	u, err := url.Parse(target)
+	switch {
+	case err != nil || u.User != nil || u.Opaque != "":
+		return home
+	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//"):
+		return target
+	case a[u.Scheme+"://"+u.Host] && strings.HasPrefix(target, u.Scheme+"://"+u.Host):
+		return target
+	}
+	return home
+}
+
+func refused(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f || r == '\uFFFD' }
