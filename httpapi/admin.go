@@ -27,6 +27,7 @@ func (s *server) mountAdmin() {
 	s.mountAdminKeys()
 	s.mountAdminAudit()
 	s.mountAdminActivity()
+	s.mountAdminFeed()
 }
 
 // page is what lists are cut by.

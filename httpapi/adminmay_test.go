@@ -41,6 +41,7 @@ var adminRoutes = []adminRoute{
 	{"DELETE /admin/api/keys/{kid}?why=x", "", "", false, 200},
 	{"GET /admin/api/audit", "", "", false, 200},
 	{"GET /admin/api/activity", "", "", false, 200},
+	{"GET /admin/api/feed", "", "", false, 200},
 	{"POST /api/sessions", `{"userId":"id-anna"}`, "sessions", true, 201},
 }
 

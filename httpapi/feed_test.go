@@ -459,3 +459,41 @@ func TestAThousandFollowers(t *testing.T) {
 	t.Attr("feed-1000-followers-memory", fmt.Sprintf("%d KiB each, the reader's own included", (full-empty)/n/1024))
 	t.Attr("feed-1000-followers-logout-to-the-last", time.Since(answered).Round(time.Millisecond).String())
 }
+
+// slowWriter is a follower's connection that takes a second for each piece.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	s    *staffed
+	stop context.CancelFunc
+}
+
+func (w slowWriter) Write(b []byte) (int, error) {
+	w.s.Advance(time.Second)
+	n, err := w.ResponseRecorder.Write(b)
+	if strings.Contains(w.Body.String(), "event: "+api.FeedCurrent) {
+		w.stop()
+	}
+	return n, err
+}
+
+// "You are up to date" is said of the moment when the log was read, not of when
+// a slow connection had taken what was read.
+func TestTheFirstHeartbeatIsAsOldAsWhatWasRead(t *testing.T) {
+	s := startStaffed(t)
+	read := s.Service.Now()
+	r := httptest.NewRequest("GET", "/api/revocations", nil)
+	name, value, _ := strings.Cut(s.clients["feed"], ": ")
+	r.Header.Set(name, value)
+	ctx, stop := context.WithCancel(t.Context())
+	w := slowWriter{httptest.NewRecorder(), s, stop}
+	s.handler(nil).ServeHTTP(w, r.WithContext(ctx))
+	if s.Service.Now().Equal(read) {
+		t.Fatal("the connection was not slow")
+	}
+	_, data, _ := strings.Cut(w.Body.String(), "event: "+api.FeedCurrent)
+	_, data, _ = strings.Cut(data, "\ndata: ")
+	var now api.FeedNow
+	if err := json.NewDecoder(strings.NewReader(data)).Decode(&now); err != nil || !now.Time.Equal(read) {
+		t.Errorf("%v: read at %v, said %v", err, read, now.Time)
+	}
+}
