@@ -1,0 +1,42 @@
+/**
+ * What went wrong, as Pawl says it: `code` and `reason` are stable, switch on
+ * them (docs/http-api.md lists them); `detail` is for the person. There is never
+ * a token in it.
+ */
+export class PawlError extends Error {
+    status;
+    code;
+    detail;
+    reason;
+    retryAfter;
+    name = "PawlError";
+    /** @param retryAfter in how many seconds another try makes sense; 0: not said */
+    constructor(
+    /** Of the HTTP answer; 0 where none came. */
+    status, code, detail, 
+    /** Why the session is over; with `login_required` only. */
+    reason, retryAfter = 0) {
+        super(detail);
+        this.status = status;
+        this.code = code;
+        this.detail = detail;
+        this.reason = reason;
+        this.retryAfter = retryAfter;
+    }
+}
+/** Pawl's word that nobody is signed in any more. Nothing else ends a session. */
+export const isOver = (e) => e instanceof PawlError && e.status === 401 && (e.code === "login_required" || e.code === "invalid_token");
+/** Nothing was decided: Pawl did not answer, or had no time. */
+export const isUndecided = (e) => e instanceof PawlError && (e.code === "unavailable" || e.code === "rate_limited");
+export const silence = () => new PawlError(0, "unavailable", "The sign-in service cannot be reached right now. Try again.");
+/** What an answer that is no success means. Only a problem document of Pawl's has a code of its own. */
+export async function problem(answer) {
+    const status = answer.status;
+    const wait = Number(answer.headers.get("Retry-After")) || 0;
+    const own = answer.headers.get("Content-Type")?.startsWith("application/problem+json");
+    const body = own ? await answer.json().catch(() => null) : null;
+    if (typeof body?.code === "string")
+        return new PawlError(status, body.code, String(body.detail), body.reason, wait);
+    const code = status >= 500 ? "unavailable" : status === 429 ? "rate_limited" : "invalid_request";
+    return new PawlError(status, code, `The answer, ${status}, is not the sign-in service's.`, undefined, wait);
+}
