@@ -12,6 +12,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/pawlauth/pawl/clients/browser"
 )
 
 //go:embed assets
@@ -61,6 +63,7 @@ func assetSources() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	files["pawl.js"] = browser.Script
 	return files, nil
 }
 

@@ -77,8 +77,8 @@ var pageNames = []string{"sign-in", "set-up", "reset", "account", "admin", "not-
 
 func (t *tongue) parse(a assets) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{
-		"t":     t.text,
-		"words": t.words,
+		"t":       t.text,
+		"words":   t.words,
 		"minutes": func(seconds int) int { return (seconds + 59) / 60 },
 		"asset": func(name string) (string, error) {
 			if p := a.paths[name]; p != "" {

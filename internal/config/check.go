@@ -25,11 +25,19 @@ func (c *Config) derive() {
 	if len(c.Audience) == 0 && c.Issuer != "" {
 		c.Audience = []string{c.Issuer}
 	}
+	c.deriveResetURL()
 	if c.Database == "" {
 		c.Database = sqliteScheme + filepath.Join(c.DataDir, "pawl.db")
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = filepath.Join(c.DataDir, "master.key")
+	}
+}
+
+// deriveResetURL names our own page.
+func (c *Config) deriveResetURL() {
+	if c.PasswordResetURL == "" && c.Pages && c.Issuer != "" {
+		c.PasswordResetURL = c.Issuer + "/reset"
 	}
 }
 
@@ -50,9 +58,14 @@ func (c *Config) check() error {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		bad("tls_cert_file", c.TLSCertFile, "and tls_key_file %q go together; set both, or neither for plain HTTP", c.TLSKeyFile)
 	}
-	for _, o := range c.TrustedOrigins {
-		if err := checkOrigin(o); err != nil {
-			bad("trusted_origins", o, "%v", err)
+	for _, list := range []struct {
+		key     string
+		origins []string
+	}{{"trusted_origins", c.TrustedOrigins}, {"return_to", c.ReturnTo}} {
+		for _, o := range list.origins {
+			if err := checkOrigin(o); err != nil {
+				bad(list.key, o, "%v", err)
+			}
 		}
 	}
 	if _, err := password.New(c.HashOptions()); err != nil {
