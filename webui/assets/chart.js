@@ -11,6 +11,8 @@ const svg = (name, attributes) => {
 
 function frame(title, total, legend, summary) {
   const figure = made("chart", { title, total, legend: legend.map(legendItem) });
+  slot(figure, "from").append(say("axis-from"));
+  slot(figure, "to").append(say("axis-to"));
   const picture = figure.querySelector("svg");
   picture.setAttribute("aria-label", summary);
   picture.append(svg("line", { class: "base", x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5 }));

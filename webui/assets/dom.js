@@ -3,6 +3,8 @@
 
 const words = new Map([...document.getElementById("words").content.children].map((d) => [d.value, d.textContent]));
 const lang = document.documentElement.lang;
+/** The reader's own kind of the language: en-GB writes times as en does not. */
+const locale = navigator.languages.find((l) => l.split("-")[0] === lang) ?? lang;
 
 export const byId = (id) => document.getElementById(id);
 
@@ -26,8 +28,8 @@ export const slot = (e, name) => e.querySelector(`[data-slot="${name}"]`);
 /** The list of what there is in the place of what was there. */
 export const list = (id, items) => byId(id).replaceChildren(...items);
 
-const exact = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
-const hourly = new Intl.DateTimeFormat(lang, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const hourly = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
 /** A time in the reader's own zone. */
 export function time(iso, format = exact) {
@@ -43,7 +45,7 @@ export function sentence(key, nodes) {
   return say(key).split(/(\{\w+\})/).map((part) => nodes[part.slice(1, -1)] ?? part);
 }
 
-export const number = (n) => new Intl.NumberFormat(lang).format(n);
+export const number = (n) => new Intl.NumberFormat(locale).format(n);
 export const joined = (...parts) => parts.filter(Boolean).join(" · ");
 export const kind = (k) => (knows("kind." + k) ? say("kind." + k) : k);
 export const reason = (r) => (!r ? "" : knows("reason." + r) ? say("reason." + r) : r);

@@ -62,7 +62,7 @@ function sessionRow(s) {
     when: sentence("session-when", { last: time(s.lastUse), since: time(s.createdAt) }),
   });
   const end = slot(row, "end");
-  end.setAttribute("aria-label", say("end-device", { name: s.agent || say("unknown-device"), where: s.address ?? "" }));
+  end.setAttribute("aria-label", say("end-session", { name: s.agent || say("unknown-device"), where: s.address ?? "" }));
   end.addEventListener("click", () => act(end, "ask-end", "do-end", async (why) => {
     await call("DELETE", `${path(person)}/sessions/${encodeURIComponent(s.id)}` + because(why));
     return say("done");
