@@ -38,6 +38,7 @@ async function refresh() {
   list("devices", sessions.map(deviceRow));
   byId("end-others").hidden = sessions.length < 2;
   list("events", events.map(eventRow));
+  byId("events-none").hidden = events.length > 0;
 }
 
 function endOthers() {
