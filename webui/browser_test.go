@@ -129,31 +129,15 @@ func TestASetUpInABrowser(t *testing.T) {
 	run(t, "testdata/setup.mjs", site, nil, nil)
 }
 
-// Barriers are looked for by axe-core, on every page, in light and dark.
+// Barriers are looked for by axe-core, on every page, in light and dark, wide and
+// narrow. The pictures of docs/pages.md are made on the way with
+//
+//	PAWL_SCREENSHOTS=/tmp/pictures go test -count 1 -run TestPagesHaveNoBarriers ./webui
 func TestPagesHaveNoBarriers(t *testing.T) {
 	modules := nodetest.Install(t, os.DirFS("testdata/node"))
-	site := lively(t)
-	run(t, "testdata/barriers.mjs", site, map[string]any{"axe": filepath.Join(modules, "node_modules", "axe-core", "axe.min.js")}, nil)
-}
-
-// The pictures of docs/pages.md are made anew with
-//
-//	PAWL_SCREENSHOTS=1 go test -run TestPictures ./webui
-//
-// Without, the same steps are done and what they show is thrown away.
-func TestPictures(t *testing.T) {
-	to := t.TempDir()
-	if os.Getenv("PAWL_SCREENSHOTS") != "" {
-		to, _ = filepath.Abs("../docs/images/pages")
-	}
-	run(t, "testdata/pictures.mjs", lively(t), map[string]any{"to": to}, nil)
-	for _, name := range []string{"sign-in", "sign-in-problem", "set-up", "reset", "account", "admin-overview", "admin-users", "admin-audit", "admin-keys", "admin-feed", "admin-clients"} {
-		for _, width := range []int{390, 1440} {
-			if _, err := os.Stat(filepath.Join(to, fmt.Sprintf("%s-%d.png", name, width))); err != nil && !t.Skipped() {
-				t.Error(err)
-			}
-		}
-	}
+	run(t, "testdata/barriers.mjs", lively(t), map[string]any{
+		"axe": filepath.Join(modules, "node_modules", "axe-core", "axe.min.js"), "to": os.Getenv("PAWL_SCREENSHOTS"),
+	}, nil)
 }
 
 // lively is a site on which things have happened for three hours.
