@@ -164,8 +164,9 @@ func lively(t *testing.T) *browsertest.Site {
 	var live []api.Tokens
 	for minute := range 170 {
 		site.Advance(time.Minute)
+		site.Service.Activity(ctx) // somebody looks
 		busy := 1 + (minute/9)%4
-		if minute%7 < 2 && len(live) < 24 {
+		if minute%7 < 2 && len(live) < 14 {
 			tokens, err := site.Service.Start(ctx, people[minute%len(people)], client(minute))
 			must(err)
 			live = append(live, tokens)

@@ -110,8 +110,8 @@ func (t *tongue) text(key string, pairs ...any) (string, error) {
 	if !ok || len(pairs)%2 != 0 {
 		return "", fmt.Errorf("there is no message %s, or a value too few", key)
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		m = strings.ReplaceAll(m, fmt.Sprintf("{%v}", pairs[i]), fmt.Sprint(pairs[i+1]))
+	for p := range slices.Chunk(pairs, 2) {
+		m = strings.ReplaceAll(m, fmt.Sprintf("{%v}", p[0]), fmt.Sprint(p[len(p)-1]))
 	}
 	return m, nil
 }

@@ -183,8 +183,8 @@ func sameListener(a, b string) bool {
 
 // checkResetURL wants a page behind whose # a code can be put.
 func (c *Config) checkResetURL(bad complain) {
-	if c.origins["password_reset_url"] == "" {
-		return // ours, below the issuer, which is checked
+	if c.PasswordResetURL == "" || c.PasswordResetURL == c.Issuer+"/reset" {
+		return // none, or ours below the issuer, which is checked
 	}
 	u, err := url.Parse(c.PasswordResetURL)
 	switch {

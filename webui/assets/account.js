@@ -26,7 +26,7 @@ function deviceRow(s) {
 
 function eventRow(e) {
   return made("event", {
-    what: joined(kind(e.kind), reason(e.reason)),
+    what: joined(kind(e.kind), e.kind !== "reused" && reason(e.reason)),
     where: joined(e.byOperator && say("by-operator"), e.agent, e.address, e.current && say("about-this")),
     when: sentence("around", { time: hour(e.at) }),
   });

@@ -7,7 +7,7 @@ const shown = 300; // entries that are listed at most
 
 function entryRow(e) {
   return made("entry", {
-    what: joined(kind(e.kind), reason(e.reason), e.row && "row " + e.row),
+    what: joined(kind(e.kind), e.kind !== "reused" && reason(e.reason), e.row && "row " + e.row),
     who: joined(e.login || e.user, e.object, e.key, e.by, e.why),
     where: joined(e.agent, e.address),
     when: time(e.at),

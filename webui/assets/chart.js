@@ -30,19 +30,24 @@ function legendItem([colour, text]) {
   return li;
 }
 
-/** Stacked bars. series: [{colour, key of the legend, values}], all of one length. */
+/**
+ * Stacked bars. series: [{colour, legend, values, beside}], all of one length; legend
+ * is the key of its words; what is beside is not in the total, and what has no
+ * colour is told only.
+ */
 export function bars(title, series) {
   const sums = series.map((s) => s.values.reduce((a, b) => a + b, 0));
   const total = number(series.reduce((n, s, i) => n + (s.beside ? 0 : sums[i]), 0));
   const legend = series.map((s, i) => [s.colour, say(s.legend, { n: number(sums[i]) })]);
   const summary = say("chart-summary", { title, total, parts: legend.map(([, text]) => text).join(", ") });
   const [figure, picture] = frame(title, total, legend, summary);
+  const drawn = series.filter((s) => s.colour);
   const columns = series[0].values.length;
-  const most = Math.max(1, ...series[0].values.map((_, i) => series.reduce((n, s) => n + s.values[i], 0)));
+  const most = Math.max(1, ...series[0].values.map((_, i) => drawn.reduce((n, s) => n + s.values[i], 0)));
   const step = width / columns;
   for (let i = 0; i < columns; i++) {
     let y = height - 1;
-    for (const s of series) {
+    for (const s of drawn) {
       const h = (s.values[i] / most) * (height - top);
       if (h > 0) picture.append(svg("rect", { class: s.colour, x: i * step + step * 0.1, width: step * 0.8, y: y - h, height: h }));
       y -= h;

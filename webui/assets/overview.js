@@ -43,7 +43,7 @@ export async function overview() {
     ]),
     bars(say("chart-reused"), [
       { colour: "d", legend: "legend-reused", values: of("reused") },
-      { colour: "b", legend: "legend-ended", values: of("ended"), beside: true },
+      { legend: "legend-ended", values: of("ended"), beside: true },
     ]),
     line(say("chart-live"), live(activity), say("legend-live")),
   ]);
