@@ -20,7 +20,7 @@ type Options struct {
 	Cookie api.Cookie
 	// LegacyCookie is the refresh cookie of the system whose sessions move in
 	// (pawl.Config.Legacy); its zero value is never looked at.
-	LegacyCookie LegacyCookie
+	LegacyCookie api.LegacyCookie
 	// TrustedOrigins are the other origins whose pages may use the API with
 	// credentials, each exactly: scheme, host and, where it is not the scheme's
 	// default, port ("https://app.example.com").
@@ -100,7 +100,7 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 		}
 		s.origins[origin] = true
 	}
-	s.o.LegacyCookie = o.LegacyCookie.withoutOwn(o.Cookie)
+	s.o.LegacyCookie = o.LegacyCookie.Beside(o.Cookie)
 	return s, nil
 }
 

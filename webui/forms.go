@@ -67,6 +67,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, v, err)
 		return
 	}
+	_ = s.dropOld(w, r) // best effort, as for the session that was replaced
 	s.o.Cookie.Set(w, t.RefreshToken, t.Ends, s.svc.Now())
 	leave(w, r, v.ReturnTo)
 }
@@ -75,15 +76,31 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
 	token, err := s.o.Cookie.Read(r)
 	if err == nil && token != "" {
-		c := s.client(r)
-		err = s.svc.Logout(r.Context(), api.ReissueRequest{RefreshToken: token, Address: c.Address, Agent: c.Agent})
+		err = s.end(r, token)
 	}
-	if err != nil && api.AsError(err).Status >= http.StatusInternalServerError {
+	if !failing(err) { // an unknown token is of no session
+		err = s.dropOld(w, r)
+	}
+	if failing(err) {
 		s.refuse(w, r, view{Page: "sign-in", ReturnTo: home}, err) // the session may live: the cookie stays
 		return
 	}
 	s.o.Cookie.Clear(w)
 	leave(w, r, "/sign-in?done=signed-out")
+}
+
+func failing(err error) bool {
+	return err != nil && api.AsError(err).Status >= http.StatusInternalServerError
+}
+
+func (s *site) end(r *http.Request, refreshToken string) error {
+	c := s.client(r)
+	return s.svc.Logout(r.Context(), api.ReissueRequest{RefreshToken: refreshToken, Address: c.Address, Agent: c.Agent})
+}
+
+// dropOld uses up the old system's tokens beside Pawl's own.
+func (s *site) dropOld(w http.ResponseWriter, r *http.Request) error {
+	return s.o.LegacyCookie.Drop(w, r, s.o.Cookie, func(old string) error { return s.end(r, old) })
 }
 
 func (s *site) setUp(w http.ResponseWriter, r *http.Request) {

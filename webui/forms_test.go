@@ -1,12 +1,15 @@
 package webui_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
@@ -187,6 +190,34 @@ func TestALinkPutsNoWordsIntoOurMouth(t *testing.T) {
 	for _, r := range api.Reasons() { // each has its sentence
 		if p := s.get("/sign-in?reason=" + r); !notice.MatchString(p.body) {
 			t.Errorf("there are no words for the reason %s", r)
+		}
+	}
+}
+
+// oldSystem knows one token, of anna.
+type oldSystem struct{}
+
+func (oldSystem) Verify(_ context.Context, compact string) (pawl.LegacyToken, error) {
+	if compact != "old" {
+		return pawl.LegacyToken{}, pawl.ErrNotLegacy
+	}
+	now := time.Now()
+	return pawl.LegacyToken{User: "anna", Secret: [16]byte{1}, Issued: now.Add(-time.Hour), Expires: now.Add(24 * time.Hour)}, nil
+}
+
+func (oldSystem) Current(context.Context, pawl.LegacyToken, string) (bool, error) { return true, nil }
+
+// Once Pawl's cookie is gone, the old system's would sign the person in again.
+func TestTheFormsUseUpWhatAnOldSystemLeft(t *testing.T) {
+	for _, path := range []string{"/sign-in", "/sign-out"} {
+		s := start(t, webui.Options{LegacyCookie: api.LegacyCookie{Name: "rt"}}, func(c *pawl.Config) { c.Legacy = oldSystem{} })
+		s.addUser("anna")
+		p := s.post(path, []string{"userId", "anna", "password", pass}, "Sec-Fetch-Site: same-origin", "Cookie: rt=old").is(303)
+		if !slices.ContainsFunc(p.header.Values("Set-Cookie"), func(c string) bool { return strings.HasPrefix(c, "rt=; Path=/; Max-Age=0") }) {
+			t.Errorf("%s: the old cookie stays: %v", path, p.header.Values("Set-Cookie"))
+		}
+		if _, err := s.svc.Reissue(t.Context(), api.ReissueRequest{RefreshToken: "old"}); api.AsError(err).Reason != api.ReasonSignedOut {
+			t.Errorf("%s: the old token still moves in: %v", path, err)
 		}
 	}
 }

@@ -17,6 +17,9 @@ import (
 type Options struct {
 	// Cookie is how the refresh cookie is written: as in httpapi.Options.
 	Cookie api.Cookie
+	// LegacyCookie is the refresh cookie of the system whose sessions move in: as in
+	// httpapi.Options.
+	LegacyCookie api.LegacyCookie
 	// TrustedProxies are the networks of the reverse proxies in front: as in
 	// httpapi.Options.
 	TrustedProxies []netip.Prefix
@@ -61,6 +64,7 @@ func New(svc *pawl.Service, o Options) (http.Handler, error) {
 	if s.o.Name == "" {
 		s.o.Name = host(svc.Issuer())
 	}
+	s.o.LegacyCookie = o.LegacyCookie.Beside(o.Cookie)
 	var err error
 	if s.back, err = newReturnTo(o.ReturnTo); err != nil {
 		return nil, err

@@ -263,7 +263,7 @@ func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Opti
 // pageOptions is where the configuration's keys become the pages'.
 func pageOptions(cfg *config.Config, log *slog.Logger) webui.Options {
 	return webui.Options{
-		Cookie: cookie(cfg), TrustedProxies: cfg.TrustedProxies, ReturnTo: cfg.ReturnTo,
+		Cookie: cookie(cfg), LegacyCookie: legacyCookie(cfg), TrustedProxies: cfg.TrustedProxies, ReturnTo: cfg.ReturnTo,
 		Name: cfg.SiteName, NoAdmin: cfg.AdminListen != "", Log: log,
 	}
 }
