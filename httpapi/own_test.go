@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +73,8 @@ func TestPeopleSeeWhatHappenedToTheirAccountAndNoMore(t *testing.T) {
 // A flood of failures must not bury what happened last, nor cost the store all of
 // it at each look.
 func TestAFloodOfEventsBuriesNothing(t *testing.T) {
-	s := start(t)
+	pages := &counted{}
+	s := start(t, withConfig(func(c *pawl.Config) { pages.AuditStore = c.Audit; c.Audit = pages }))
 	s.AddUser("anna", pass)
 	token := s.SignIn("id-anna").AccessToken
 	now := s.Service.Now()
@@ -88,6 +90,20 @@ func TestAFloodOfEventsBuriesNothing(t *testing.T) {
 	if len(got) == 0 || len(got) > 50 || got[0].Kind != pawl.EventPasswordChanged {
 		t.Errorf("%d events, the first is %+v", len(got), got[:min(1, len(got))])
 	}
+	if n := pages.read.Load(); n > 11 {
+		t.Errorf("%d pages of the log were read", n)
+	}
+}
+
+// counted counts the pages that are read.
+type counted struct {
+	pawl.AuditStore
+	read atomic.Int64
+}
+
+func (c *counted) Audit(ctx context.Context, q pawl.AuditQuery) (pawl.AuditPage, error) {
+	c.read.Add(1)
+	return c.AuditStore.Audit(ctx, q)
 }
 
 func TestWithoutAnAuditLogThereAreNoEvents(t *testing.T) {

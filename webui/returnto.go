@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // home is where people go who came from nowhere in particular.
@@ -29,23 +30,20 @@ func newReturnTo(origins []string) (returnTo, error) {
 
 // safe gives target if people may be sent there, and home otherwise. Whoever
 // could choose the target would borrow our name for a page that asks for the
-// password again (open redirect, CWE-601). Browsers read a backslash as a slash
-// and skip control characters, which url.Parse does not: both are refused, as is
-// any path that begins with two slashes, which names a host.
+// password again (open redirect, CWE-601). Two slashes name a host, and browsers
+// read a backslash as a slash; control characters, which they skip, are refused by
+// url.Parse.
 func (a returnTo) safe(target string) string {
-	if target == "" || len(target) > maxReturnTo || strings.ContainsFunc(target, refused) {
+	u, err := url.Parse(target)
+	if err != nil || len(target) > maxReturnTo || strings.ContainsFunc(target, refused) {
 		return home
 	}
-	u, err := url.Parse(target)
-	switch {
-	case err != nil || u.User != nil || u.Opaque != "":
-		return home
-	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//"):
-		return target
-	case a[u.Scheme+"://"+u.Host] && strings.HasPrefix(target, u.Scheme+"://"+u.Host):
+	origin := u.Scheme + "://" + u.Host
+	own := strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//")
+	if own || a[origin] && strings.HasPrefix(target, origin) {
 		return target
 	}
 	return home
 }
 
-func refused(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f || r == '\uFFFD' }
+func refused(r rune) bool { return r == '\\' || r == utf8.RuneError }
