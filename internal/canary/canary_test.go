@@ -3,6 +3,7 @@ package canary
 import (
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,7 +50,7 @@ const (
 
 var (
 	setupCode = regexp.MustCompile(`"code":"([a-z2-7]{26})"`)
-	resetCode = regexp.MustCompile(`"code":"([a-z2-7]{26})"`)
+	resetCode = regexp.MustCompile(`/reset#code=([a-z2-7]{26})`)
 	oneSecret = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}$`)
 )
 
@@ -80,6 +81,15 @@ func (p *program) people() {
 		}
 	}
 	p.must(400, request{"POST", p.url + "/api/login?access_token=" + p.secret("a token in the query", "canary-05-in-the-query"), object("userId", login, "password", password), nil})
+
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}}
+	for path, body := range map[string]url.Values{
+		"/sign-in": {"userId": {login}, "password": {p.secret("a wrong password in the form", "wrong canary-21 password")}},
+		"/set-up":  {"userId": {"root"}, "password": {first}, "code": {"nothing"}},
+		"/reset":   {"password": {p.secret("a new password in the form", "violin canary-22 grey")}, "code": {"nothing"}},
+	} {
+		p.must(422, request{"POST", p.url + path, body.Encode(), form})
+	}
 
 	next := p.secret("a new password", "lantern canary-06 blue")
 	tokens := p.signIn(login, password)
