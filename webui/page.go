@@ -51,7 +51,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, v view) 
 	if v.fault != nil {
 		v.Problem = t.explain(v.fault, &v)
 	}
-	v.Languages = choices(s.languages, t, v, r)
+	v.Languages = choices(s.languages, t, v)
 	var b bytes.Buffer
 	if err := t.pages[v.Page].ExecuteTemplate(&b, "frame", v); err != nil {
 		s.log.ErrorContext(r.Context(), "cannot make a page", "page", v.Page, "error", err)
@@ -67,15 +67,16 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, v view) 
 }
 
 // choices links the page in the other languages. What was typed does not come
-// along, but where one wants to return to does.
-func choices(ls languages, now *tongue, v view, r *http.Request) []choice {
+// along, but where one wants to return to does. The path is not repeated: somebody
+// may have put a secret there.
+func choices(ls languages, now *tongue, v view) []choice {
 	var out []choice
 	for _, tag := range tags {
 		q := url.Values{"lang": {tag}}
 		if v.ReturnTo != "" && v.ReturnTo != home {
 			q.Set("return_to", v.ReturnTo)
 		}
-		out = append(out, choice{Tag: tag, Name: ls.by[tag].messages["language"], Link: r.URL.EscapedPath() + "?" + q.Encode(), Current: tag == now.tag})
+		out = append(out, choice{Tag: tag, Name: ls.by[tag].messages["language"], Link: "?" + q.Encode(), Current: tag == now.tag})
 	}
 	return out
 }

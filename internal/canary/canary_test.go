@@ -57,7 +57,7 @@ var (
 // people goes through everything that has a password or a one-time code.
 func (p *program) people() {
 	p.t.Helper()
-	first := p.secret("the administrator's password", "first administrator canary-01")
+	first := p.secret("the administrator's password", "sunrise hammock canary-01")
 	m := p.printed(setupCode)
 	p.must(403, request{"POST", p.url + "/api/setup", object("code", p.secret("a wrong setup code", "aaaabbbbccccddddeeeeffff22"), "userId", "root", "password", first), nil})
 	p.must(201, request{"POST", p.url + "/api/setup", object("code", p.secret("the setup code", m[1]), "userId", "root", "password", first), nil})
@@ -204,7 +204,7 @@ func (p *program) programs() {
 	m := p.must(201, request{"POST", p.url + "/api/sessions", object("userId", "outside"), basic(secret)})
 	p.pair(m)
 	p.must(403, request{"GET", p.admin + "/admin/api/audit", "", basic(secret)})
-	admin := p.signIn("root", "first administrator canary-01")
+	admin := p.signIn("root", "sunrise hammock canary-01")
 	m = p.must(201, request{"POST", p.admin + "/admin/api/clients", `{"id":"feeder","scopes":["feed"]}`, bearer(admin.access)})
 	made, _ := m["secret"].(string)
 	p.secret("a secret made over HTTP", made)

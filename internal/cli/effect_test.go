@@ -199,7 +199,9 @@ func TestKeysTakeEffectOnTheServer(t *testing.T) {
 		{"admin_listen=127.0.0.1:8081", func(s *server) any { return s.call("GET", "/admin/api/users", "").Code }, http.StatusNotFound},
 		{"admin_listen=127.0.0.1:8082", func(s *server) any { return s.call("GET", "/admin", "").Code }, http.StatusNotFound},
 		{"pages=false", func(s *server) any { return s.call("GET", "/sign-in", "").Code }, http.StatusNotFound},
-		{"site_name=Example", func(s *server) any { return strings.Contains(s.call("GET", "/sign-in", "").Body.String(), "<span>Example</span>") }, true},
+		{"site_name=Example", func(s *server) any {
+			return strings.Contains(s.call("GET", "/sign-in", "").Body.String(), "<span>Example</span>")
+		}, true},
 		{"return_to=https://shop.example.com", func(s *server) any {
 			return strings.Contains(s.call("GET", "/sign-in?return_to=https://shop.example.com/cart", "").Body.String(), `value="https://shop.example.com/cart"`)
 		}, true},
