@@ -159,7 +159,7 @@ func lively(t *testing.T) *browsertest.Site {
 			t.Fatal(err)
 		}
 	}
-	_, _, err := site.Service.AddClient(ctx, "orders", []string{pawl.ScopeFeed})
+	_, _, err := site.Service.AddClient(ctx, "orders", []string{pawl.ScopeUsers, pawl.ScopeSessions})
 	must(err)
 	var live []api.Tokens
 	for minute := range 170 {
@@ -199,6 +199,7 @@ func lively(t *testing.T) *browsertest.Site {
 	}
 	_, err = site.Service.Start(ctx, "id-anna", pawl.Client{Address: "203.0.113.7", Agent: "Safari on iPhone", Label: "Anna's phone"})
 	must(err)
+	site.Remote(t, http.NotFoundHandler()) // follows the feed
 	return site
 }
 
