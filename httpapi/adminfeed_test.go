@@ -1,9 +1,6 @@
 package httpapi_test
 
 import (
-	"fmt"
-	"net"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -60,20 +57,7 @@ func TestFollowersAreListed(t *testing.T) {
 // since it connected.
 func TestAFollowerThatCatchesUpIsNotCurrent(t *testing.T) {
 	s := startStaffed(t)
-	for i := range 20_000 { // more than the network holds on its own
-		if _, _, err := s.store.EndUser(t.Context(), fmt.Sprintf("user %0120d", i), "", api.ReasonEndedByAdmin, s.Service.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	srv := httptest.NewServer(s.handler(nil))
-	t.Cleanup(srv.Close)
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetReadBuffer(1 << 10)
-	fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", s.clients["feed"])
+	s.stuckFollower(s.handler(nil))
 	s.followers(func(list []api.FollowerInfo) bool { return len(list) == 1 && list[0].Position != "" })
 	s.Advance(3 * time.Second)
 	s.followers(func(list []api.FollowerInfo) bool { return list[0].CurrentAt == nil && list[0].BehindSeconds >= 3 })

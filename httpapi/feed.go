@@ -50,12 +50,16 @@ type review struct {
 	out  bool
 }
 
-func (s *server) mountFeed() {
-	f := &feed{
+func newFeed(s *server) *feed {
+	return &feed{
 		server: s, ring: newFeedRing(), reads: make(chan struct{}, feedReads), write: feedWrite, tick: time.NewTicker(feedBeat),
 		stopping: map[*http.Server]chan struct{}{}, reviewed: map[string]review{},
 		wallNow: time.Now,
 	}
+}
+
+func (s *server) mountFeed() {
+	f := newFeed(s)
 	s.svc.Watch(f.step)
 	s.routes.add(http.MethodGet, api.FeedPath, s.protect(http.HandlerFunc(f.serve)))
 }
