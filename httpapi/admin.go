@@ -26,6 +26,8 @@ func (s *server) mountAdmin() {
 	s.mountAdminClients()
 	s.mountAdminKeys()
 	s.mountAdminAudit()
+	s.mountAdminActivity()
+	s.mountAdminFeed()
 }
 
 // page is what lists are cut by.

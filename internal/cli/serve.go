@@ -21,7 +21,7 @@ import (
 	"github.com/pawlauth/pawl/internal/config"
 	"github.com/pawlauth/pawl/internal/telemetry"
 	"github.com/pawlauth/pawl/password"
-	"github.com/pawlauth/pawl/store/memory"
+	"github.com/pawlauth/pawl/webui"
 )
 
 // hsts is how long browsers are told to insist on TLS.
@@ -40,7 +40,7 @@ type serveCmd struct {
 func (serveCmd) Help() string {
 	return `Runs the server until it gets SIGINT (Ctrl-C) or SIGTERM. It then takes no new requests, finishes those under way and exits; a second signal ends it at once.
 
-The first start makes the data directory, the database and the master key, and prints a one-time code with which you create the first administrator. Keep a copy of the master key, away from the database: without it the database's keys are lost.
+The first start makes the data directory, the database and the master key (with PostgreSQL you bring both), and prints a one-time code with which you create the first administrator. Keep a copy of the master key, away from the database: without it the database's keys are lost.
 
 What is not set has a default that is right for trying Pawl on one machine. To be reached from other machines, it needs the address to listen on, its public URL, and TLS: its own, or that of a proxy in front.
 
@@ -67,7 +67,7 @@ func (c *serveCmd) Run(a *app) error {
 		}
 	}
 	return a.serve(cfg, func(ctx context.Context, svc *pawl.Service) error {
-		return a.offerSetup(ctx, svc)
+		return a.offerSetup(ctx, svc, cfg.Pages)
 	})
 }
 
@@ -108,7 +108,7 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 		return errors.Join(err, closeAll())
 	}
 	if err = greet(context.WithoutCancel(ctx), svc); err == nil {
-		log.Info("ready", "listen", open.public.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
+		log.Info("ready", "listen", open.public.Addr().String(), "issuer", cfg.Issuer, storeAttrs(cfg), "version", Version())
 		notify(stateReady)
 		defer context.AfterFunc(ctx, func() { notify(stateStopping) })()
 		err = serveAll(ctx, all, cfg.ShutdownTimeout)
@@ -168,27 +168,65 @@ func openService(ctx context.Context, cfg *config.Config, log *slog.Logger, mon 
 	if err != nil {
 		return nil, nil, err
 	}
-	svc, stopMetrics, err := newService(ctx, cfg, s, key, log, mon)
+	svc, stop, err := newService(ctx, cfg, s, key, log, mon)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}
-	return svc, func() error { stopMetrics(); svc.Close(); return s.Close() }, nil
+	return svc, func() error { stop(); return s.Close() }, nil
 }
 
-func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger, mon *monitor) (svc *pawl.Service, stopMetrics func(), err error) {
+// newService makes the service and what goes on beside it; stop ends all of it.
+func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger, mon *monitor) (svc *pawl.Service, stop func(), err error) {
 	c, err := serviceConfig(cfg, s, key, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	mon.over(&c)
+	stopClock, err := goByStore(ctx, &c, s.Clock)
+	if err != nil {
+		return nil, nil, err
+	}
 	if svc, err = pawl.New(ctx, c); err != nil {
+		stopClock()
 		return nil, nil, err
 	}
-	if stopMetrics, err = mon.start(telemetry.State{Service: svc, Hasher: c.Hasher, Store: s.Stats}); err != nil {
+	stopMetrics, err := mon.start(telemetry.State{Service: svc, Hasher: c.Hasher, Stores: watched(s)})
+	if err != nil {
 		svc.Close()
+		stopClock()
 		return nil, nil, err
 	}
-	return svc, stopMetrics, nil
+	return svc, func() { stopMetrics(); svc.Close(); stopClock() }, nil
+}
+
+// goByStore has the service go by the clock that it shares with others.
+func goByStore(ctx context.Context, c *pawl.Config, source pawl.TimeSource) (stop func(), err error) {
+	if source == nil {
+		return func() {}, nil
+	}
+	clock, err := pawl.NewClock(ctx, source, pawl.ClockOptions{Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	c.Now = clock.Now
+	return clock.Close, nil
+}
+
+// watched is what metrics tell of the stores.
+func watched(s store) (all []telemetry.Store) {
+	for _, p := range s.Parts {
+		all = append(all, telemetry.Store{Kind: p.Name, Stats: p.Stats})
+	}
+	return all
+}
+
+// storeAttrs names the stores in the log.
+func storeAttrs(cfg *config.Config) slog.Attr {
+	attrs := []slog.Attr{slog.String("database", cfg.DatabaseName())}
+	if cfg.Sessions != "" {
+		attrs = append(attrs, slog.String("sessions", cfg.Sessions.String()))
+	}
+	return slog.Attr{Value: slog.GroupValue(attrs...)} // without a name: as if they stood alone
 }
 
 // serviceConfig is where the configuration's keys become the service's.
@@ -197,7 +235,7 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 	old, oldErr := legacyVerifier(cfg)
 	return pawl.Config{
 		Issuer: cfg.Issuer, Audience: cfg.Audience,
-		Sessions: s, Users: s, Keys: s, Clients: s, MasterKey: key,
+		Sessions: s.SessionStore, Users: s, Keys: s, Clients: s, MasterKey: key,
 		Policy: pawl.Policy{
 			AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionTTL: cfg.SessionTTL, ReuseWindow: cfg.Window(),
 		},
@@ -207,7 +245,7 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 		SessionsPerUser:     cfg.SessionsPerUser,
 		Hasher:              hasher,
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
-		Throttle:            memory.NewThrottle(),
+		Throttle:            s.Throttle,
 		SignInLimits: pawl.SignInLimits{
 			PerAccount: noLimit(cfg.SignInFailuresPerAccount), PerAddress: noLimit(cfg.SignInFailuresPerAddress), Period: cfg.SignInFailuresPeriod,
 		},
@@ -228,7 +266,14 @@ func noLimit(n int) int {
 }
 
 func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger, mon *monitor) (*http.Server, error) {
-	h, err := httpapi.New(svc, apiOptions(cfg, log, mon))
+	o := apiOptions(cfg, log, mon)
+	var err error
+	if cfg.Pages {
+		if o.Pages, err = webui.New(svc, pageOptions(cfg, log)); err != nil {
+			return nil, err
+		}
+	}
+	h, err := httpapi.New(svc, o)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +283,7 @@ func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger, mon *mon
 // apiOptions is where the configuration's keys become the API's.
 func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Options {
 	return httpapi.Options{
-		Cookie:         api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"},
+		Cookie:         cookie(cfg),
 		LegacyCookie:   legacyCookie(cfg),
 		TrustedOrigins: cfg.TrustedOrigins,
 		TrustedProxies: cfg.TrustedProxies,
@@ -252,22 +297,38 @@ func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Opti
 	}
 }
 
+// pageOptions is where the configuration's keys become the pages'.
+func pageOptions(cfg *config.Config, log *slog.Logger) webui.Options {
+	return webui.Options{
+		Cookie: cookie(cfg), LegacyCookie: legacyCookie(cfg), TrustedProxies: cfg.TrustedProxies, ReturnTo: cfg.ReturnTo,
+		Name: cfg.SiteName, NoAdmin: cfg.AdminListen != "", Log: log,
+	}
+}
+
+func cookie(cfg *config.Config) api.Cookie {
+	return api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"}
+}
+
 // offerSetup prints how to create the first administrator, while there is
 // none. It goes to standard output and not to the log: the code is a secret.
-func (a *app) offerSetup(ctx context.Context, svc *pawl.Service) error {
+func (a *app) offerSetup(ctx context.Context, svc *pawl.Service, pages bool) error {
 	code, err := svc.OfferSetup(ctx)
 	if err != nil || code == "" {
 		return err
+	}
+	page := ""
+	if pages {
+		page = fmt.Sprintf("  in a browser: %s/set-up#code=%s\n\n", svc.Issuer(), code)
 	}
 	_, err = fmt.Fprintf(a.stdout, `
 There is no administrator yet. Create the first one with this code, which is
 good once and until the next start (choose a password of your own):
 
-  curl -X POST %s/api/setup -H 'Content-Type: application/json' \
+%s  curl -X POST %s/api/setup -H 'Content-Type: application/json' \
     -d '{"code":"%s","userId":"admin","password":"CHOOSE A PASSWORD"}'
 
 Or, in a shell on this machine: pawl user add admin --role admin
 
-`, svc.Issuer(), code)
+`, page, svc.Issuer(), code)
 	return err
 }

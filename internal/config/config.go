@@ -9,7 +9,6 @@ package config
 import (
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 )
 
@@ -26,10 +25,16 @@ type Config struct {
 	TrustedOrigins  []string
 	ShutdownTimeout time.Duration
 
-	DataDir       string
-	Database      string
-	MasterKey     Secret
-	MasterKeyFile string
+	Pages    bool
+	ReturnTo []string
+	SiteName string // empty: the issuer's host
+
+	DataDir        string
+	Database       URL
+	DatabaseListen URL // empty: as Database
+	Sessions       URL // empty: in Database
+	MasterKey      Secret
+	MasterKeyFile  string
 
 	AccessTTL         time.Duration
 	RefreshTTL        time.Duration
@@ -45,7 +50,7 @@ type Config struct {
 	PasswordHashTime        int
 	PasswordHashConcurrency int
 	PasswordResetTTL        time.Duration
-	PasswordResetURL        string // empty: none
+	PasswordResetURL        string // empty only as Issuer, or without pages
 
 	SignInFailuresPerAccount int // 0: no limit
 	SignInFailuresPerAddress int // 0: no limit
@@ -81,9 +86,6 @@ type Config struct {
 // "PAWL_LISTEN" or "pawl.yaml:3"; empty for a default.
 func (c *Config) Origin(key string) string { return c.origins[key] }
 
-// DatabasePath is the file of the SQLite database.
-func (c *Config) DatabasePath() string { return strings.TrimPrefix(c.Database, sqliteScheme) }
-
 // Window is the reuse window in force.
 func (c *Config) Window() time.Duration {
 	if c.UnsafeReuseWindow.Set {
@@ -92,7 +94,7 @@ func (c *Config) Window() time.Duration {
 	return c.ReuseWindow
 }
 
-// IssuerAt gives a copy whose issuer and audience are set, for a listener at
+// IssuerAt gives a copy in which the issuer is set, and what follows from it, for a listener at
 // addr. It matters only where the configured port is 0, so that the system
 // chooses it.
 func (c *Config) IssuerAt(addr net.Addr) *Config {
@@ -103,6 +105,7 @@ func (c *Config) IssuerAt(addr net.Addr) *Config {
 	if len(cp.Audience) == 0 {
 		cp.Audience = []string{cp.Issuer}
 	}
+	cp.deriveResetURL()
 	return &cp
 }
 

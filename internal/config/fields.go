@@ -45,6 +45,9 @@ func (f Field) List() bool {
 	return false
 }
 
+// mayHoldSecret reports whether no complaint may quote the text.
+func (f Field) mayHoldSecret() bool { _, ok := f.value.(urlValue); return ok || f.Secret }
+
 // Kind says what the value looks like, for people.
 func (f Field) Kind() string { return f.value.kind() }
 
@@ -61,7 +64,7 @@ const (
 func fields(c *Config) []Field {
 	var all []Field
 	for _, group := range []func(*Config) []Field{
-		serverFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields, legacyFields,
+		serverFields, pageFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields, legacyFields,
 	} {
 		all = append(all, group(c)...)
 	}
@@ -109,23 +112,19 @@ func serverFields(c *Config) []Field {
 	)
 }
 
-func storageFields(c *Config) []Field {
-	return inGroup("Storage",
+func pageFields(c *Config) []Field {
+	return inGroup("Pages",
 		Field{
-			Key: "data_dir", value: textValue{&c.DataDir}, Default: "./pawl-data",
-			Doc: "The directory of the database and the master key. It is made at the first start, for its owner only (mode 0700).",
+			Key: "pages", value: boolValue{&c.Pages}, Default: "true",
+			Doc: "Serves the pages beside the API: to sign in, to set up, to set a password, the account, and the administration, which is left out where `admin_listen` is set.",
 		},
 		Field{
-			Key: "database", value: textValue{&c.Database}, Derived: "`sqlite://` and `pawl.db` in `data_dir`",
-			Doc: "Where everything is kept: `sqlite://` and the path of a file. This version knows no other kind of database.",
+			Key: "return_to", value: listValue{&c.ReturnTo}, Zero: "Empty: pages of the issuer's own origin only.",
+			Doc: "Other origins to whose pages people may be sent once they have signed in (`/sign-in?return_to=…`), each written exactly: `https://app.example.com`. There are no wildcards.",
 		},
 		Field{
-			Key: "master_key", value: secretValue{&c.MasterKey}, Secret: true, Zero: "Empty: `master_key_file` is used.",
-			Doc: "The key that seals the signing keys in the database: 32 random bytes in base64url, 43 characters. Set it where secrets come from the environment, as in containers. The signing keys are lost without it: keep a copy away from the database.",
-		},
-		Field{
-			Key: "master_key_file", value: textValue{&c.MasterKeyFile}, Derived: "`master.key` in `data_dir`",
-			Doc: "The file that holds the master key, readable by its owner only (mode 0600). It is made at the first start and never replaced by itself: see `pawl key reseal`. Not used where `master_key` is set.",
+			Key: "site_name", value: textValue{&c.SiteName}, Derived: "the issuer's host",
+			Doc: "What people know the service by: it stands at the top of each page.",
 		},
 	)
 }
@@ -190,8 +189,8 @@ func passwordFields(c *Config) []Field {
 			Doc: "How long a one-time code that sets a password is good.",
 		},
 		Field{
-			Key: "password_reset_url", value: textValue{&c.PasswordResetURL}, Zero: "Empty: the code alone is given out.",
-			Doc: "The page of yours on which people set a password: a reset link is this URL, `#code=` and the code, which that page sends to `POST /api/password/reset`. The part behind `#` reaches no server's log.",
+			Key: "password_reset_url", value: textValue{&c.PasswordResetURL}, Derived: "`/reset` below the issuer, where `pages` are served; otherwise the code alone is given out",
+			Doc: "The page on which people set a password: a reset link is this URL, `#code=` and the code, which that page sends to `POST /api/password/reset`. The part behind `#` reaches no server's log.",
 		},
 	)
 }
