@@ -17,5 +17,6 @@ func open(testing.TB) storetest.Backend {
 func openThrottle(testing.TB) pawl.Throttle { return memory.NewThrottle() }
 
 func TestStore(t *testing.T)      { storetest.Run(t, open) }
+func TestRecords(t *testing.T)    { storetest.Records(t, open) }
 func TestThrottle(t *testing.T)   { storetest.Throttle(t, openThrottle) }
 func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }

@@ -25,12 +25,13 @@ import (
 )
 
 var (
-	_ pawl.SessionStore = (*Store)(nil)
-	_ pawl.UserStore    = (*Store)(nil)
-	_ pawl.KeyStore     = (*Store)(nil)
-	_ pawl.AuditStore   = (*Store)(nil)
-	_ pawl.ClientStore  = (*Store)(nil)
-	_ pawl.Throttle     = (*Store)(nil)
+	_ pawl.SessionStore  = (*Store)(nil)
+	_ pawl.RecordScanner = (*Store)(nil)
+	_ pawl.UserStore     = (*Store)(nil)
+	_ pawl.KeyStore      = (*Store)(nil)
+	_ pawl.AuditStore    = (*Store)(nil)
+	_ pawl.ClientStore   = (*Store)(nil)
+	_ pawl.Throttle      = (*Store)(nil)
 )
 
 // Options of [Open]. The zero value is what a server wants.

@@ -167,5 +167,6 @@ func BenchmarkStoreBehindPgBouncer(b *testing.B) { storetest.Bench(b, pooled) }
 func throttle(t testing.TB) pawl.Throttle       { return direct(t).Sessions.(*postgres.Store) }
 func pooledThrottle(t testing.TB) pawl.Throttle { return pooled(t).Sessions.(*postgres.Store) }
 
+func TestRecords(t *testing.T)                 { storetest.Records(t, direct) }
 func TestThrottle(t *testing.T)                { storetest.Throttle(t, throttle) }
 func TestThrottleBehindPgBouncer(t *testing.T) { storetest.Throttle(t, pooledThrottle) }

@@ -21,7 +21,16 @@ const (
 
 // Scan implements [pawl.SessionStore]. A cursor is the primary key of the last
 // session looked at.
-func (s *Store) Scan(ctx context.Context, after string, limit int) (page pawl.SessionPage, err error) {
+func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, false)
+}
+
+// ScanRecords implements [pawl.RecordScanner].
+func (s *Store) ScanRecords(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, true)
+}
+
+func (s *Store) scan(ctx context.Context, after string, limit int, ended bool) (page pawl.SessionPage, err error) {
 	user, sid, ok := parsePlace(after)
 	if !ok {
 		return page, pawl.ErrNotFound
@@ -45,7 +54,7 @@ func (s *Store) Scan(ctx context.Context, after string, limit int) (page pawl.Se
 			looked++
 			rec := row.session(string(of))
 			page.Cursor = placeText(rec.SessionKey)
-			if rec.Ended.IsZero() {
+			if ended || rec.Ended.IsZero() {
 				page.Sessions = append(page.Sessions, pawl.MarkedSession{Session: rec, Mark: st.mark()})
 			}
 			return nil
