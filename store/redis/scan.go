@@ -20,6 +20,15 @@ const walkStep = 16
 // Scan implements [pawl.SessionStore]. A cursor is the partition, the entry in
 // the register of the user of the last session given, and that session.
 func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, false)
+}
+
+// ScanRecords implements [pawl.RecordScanner].
+func (s *Store) ScanRecords(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, true)
+}
+
+func (s *Store) scan(ctx context.Context, after string, limit int, ended bool) (pawl.SessionPage, error) {
 	page := pawl.SessionPage{Cursor: after}
 	at, ok := parseScan(after)
 	if !ok {
@@ -35,7 +44,7 @@ func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.Session
 			at = place{partition: at.partition + 1}
 			continue
 		}
-		full, err := s.scanUsers(ctx, &page, at, users, limit)
+		full, err := s.scanUsers(ctx, &page, at, users, limit, ended)
 		if err != nil {
 			return pawl.SessionPage{}, err
 		}
@@ -48,14 +57,14 @@ func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.Session
 }
 
 // scanUsers adds the users' sessions to the page, until it is full.
-func (s *Store) scanUsers(ctx context.Context, page *pawl.SessionPage, at place, users []registered, limit int) (full bool, err error) {
+func (s *Store) scanUsers(ctx context.Context, page *pawl.SessionPage, at place, users []registered, limit int, ended bool) (full bool, err error) {
 	calls := make([]call, len(users))
 	for i, u := range users {
 		calls[i] = s.listCall(u.user)
 	}
 	for i, r := range s.doAll(ctx, calls) {
 		u := users[i]
-		list, mark, entry, err := readUser(u.user, r)
+		list, mark, entry, err := readUser(u.user, r, ended)
 		if err != nil {
 			return false, err
 		}
