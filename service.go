@@ -94,9 +94,10 @@ type Service struct {
 	memory  endMemory
 	cursor  string // of the revocation log; the follower's own
 
-	wake     chan struct{} // has the log read at once
-	watching watchers
-	closing  <-chan struct{}
+	wake      chan struct{} // has the log read at once
+	watching  watchers
+	followers followers // of the log, elsewhere
+	closing   <-chan struct{}
 
 	stop context.CancelFunc
 	done sync.WaitGroup

@@ -91,9 +91,8 @@ func (c *Cluster) KillMaster(i int) (killed, promoted *Redis) {
 // MoveSlot moves a slot with its keys, a few at a time, as a resharding does.
 func (c *Cluster) MoveSlot(slot string, from, to *Redis) {
 	c.t.Helper()
+	c.BeginMove(slot, from, to)
 	host, port, _ := net.SplitHostPort(to.Addr)
-	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[from])
-	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", c.ids[to])
 	for {
 		keys := strings.Split(from.Do("CLUSTER", "GETKEYSINSLOT", slot, "10"), "\n")
 		if keys[0] == "" {
@@ -104,4 +103,12 @@ func (c *Cluster) MoveSlot(slot string, from, to *Redis) {
 	for _, node := range []*Redis{to, from} {
 		node.Do("CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
 	}
+}
+
+// BeginMove is the first step of MoveSlot: from here on keys of the slot may be on
+// either side. More than once is fine.
+func (c *Cluster) BeginMove(slot string, from, to *Redis) {
+	c.t.Helper()
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[from])
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", c.ids[to])
 }

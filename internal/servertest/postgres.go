@@ -3,7 +3,6 @@ package servertest
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -94,10 +93,7 @@ func (p *Postgres) command(program string, args ...string) {
 
 func (p *Postgres) start(addr string) {
 	p.t.Helper()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	host, port := split(p.t, addr)
 	args := []string{"-D", p.data}
 	for _, set := range append([]string{
 		"listen_addresses=" + host, "port=" + port, "unix_socket_directories=" + filepath.Dir(p.data),
@@ -141,10 +137,7 @@ func (p *Postgres) Standby(t testing.TB) *Postgres {
 	t.Helper()
 	s := &Postgres{t: t, o: p.o, as: p.as}
 	s.data = filepath.Join(s.folder(), "data")
-	host, port, err := net.SplitHostPort(p.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	host, port := split(t, p.Addr)
 	s.command(Program(t, "pg_basebackup", "postgresql"), "-D", s.data, "-h", host, "-p", port, "-U", "postgres", "-R", "-X", "stream", "-c", "fast")
 	s.start(FreeAddr(t))
 	return s

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawlauth/pawl"
@@ -29,6 +31,12 @@ func (m *Metrics) Watch(s State) error {
 	}
 	gauge("pawl_live_revocations", "Ended sessions and users whose access tokens may not have expired yet.", nil, func() float64 {
 		return float64(s.Service.Revoked().Len())
+	})
+	gauge("pawl_feed_followers", "Connections that follow the feed of revocations here.", nil, func() float64 {
+		return float64(s.Service.FollowerCount())
+	})
+	gauge("pawl_feed_behind_seconds", "How far the follower of the feed that is furthest behind is behind; up to a second is normal.", nil, func() float64 {
+		return furthestBehind(s.Service).Seconds()
 	})
 	gauge("pawl_hash_running", "Passwords that are being hashed.", nil, func() float64 {
 		running, _ := s.Hasher.Stats()
@@ -59,4 +67,13 @@ func (m *Metrics) Watch(s State) error {
 		})
 	}
 	return r.err
+}
+
+// furthestBehind is 0 where nobody follows.
+func furthestBehind(s *pawl.Service) (most time.Duration) {
+	now := s.Now()
+	for _, f := range s.Followers() {
+		most = max(most, f.Behind(now))
+	}
+	return most
 }

@@ -12,8 +12,14 @@ import (
 	"github.com/pawlauth/pawl"
 )
 
-const insertAudit = `INSERT INTO pawl.audit (at, kind, user_id, login, session, reason, rule, address, agent, label, key_id, actor, why, object)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+// insertAudit is one statement, however many entries there are: the server has
+// all of it before it takes the lock that every other node waits for.
+const insertAudit = `INSERT INTO pawl.audit (at, rule, kind, user_id, login, session, reason, address, agent, label, key_id, actor, why, object)
+	SELECT at, rule, kind, user_id, login, session, reason, address, agent, label, key_id, actor, why, object
+	FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bytea[],
+		$9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[])
+		WITH ORDINALITY AS t (at, rule, kind, user_id, login, session, reason, address, agent, label, key_id, actor, why, object, n)
+	ORDER BY n`
 
 // Append implements [pawl.AuditStore]. It shares a transaction with whatever else
 // this process appends at the moment: the entries of all nodes are in one order,
@@ -25,9 +31,24 @@ func (s *Store) Append(ctx context.Context, events ...pawl.Event) error {
 	return s.audit.append(ctx, events)
 }
 
-func queueAudit(b *pgx.Batch, e *pawl.Event) {
-	b.Queue(insertAudit, millis(e.At), []byte(e.Kind), []byte(e.User), []byte(e.Login), []byte(e.Session), []byte(e.Reason), int64(e.Row),
-		[]byte(e.Client.Address), []byte(e.Client.Agent), []byte(e.Client.Label), []byte(e.Key), []byte(e.By), []byte(e.Why), []byte(e.Object))
+// auditArgs gives the arguments of insertAudit: an array for each column.
+func auditArgs(events []pawl.Event) []any {
+	at, rules := make([]int64, len(events)), make([]int32, len(events))
+	texts := make([][][]byte, 12)
+	for i := range events {
+		e := &events[i]
+		at[i], rules[i] = millis(e.At), int32(e.Row)
+		for j, text := range [12]string{
+			e.Kind, e.User, e.Login, e.Session, e.Reason, e.Client.Address, e.Client.Agent, e.Client.Label, e.Key, e.By, e.Why, e.Object,
+		} {
+			texts[j] = append(texts[j], []byte(text))
+		}
+	}
+	args := []any{at, rules}
+	for _, column := range texts {
+		args = append(args, column)
+	}
+	return args
 }
 
 // auditLast is the last id ever given. It is not a row's: it goes back only where

@@ -41,6 +41,9 @@ func (s *Store) config(url string, conns int) (*pgxpool.Config, error) {
 		cfg.MaxConns = defaultConns
 	}
 	tune(cfg.ConnConfig)
+	if cfg.MaxConnLifetimeJitter == 0 { // those that were made at once do not end at once
+		cfg.MaxConnLifetimeJitter = cfg.MaxConnLifetime / 4
+	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		c.PgConn().CustomData()[eraOf] = s.era.Load()
 		return nil
@@ -62,6 +65,16 @@ func tune(c *pgx.ConnConfig) {
 	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "pawl"
+	}
+}
+
+// keepAlive lets the server notice within about ten seconds that a node was cut
+// off, in the middle of what it sent too, and give its locks to the others.
+func keepAlive(c *pgx.ConnConfig) {
+	for name, value := range map[string]string{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"} {
+		if c.RuntimeParams[name] == "" {
+			c.RuntimeParams[name] = value
+		}
 	}
 }
 
@@ -108,8 +121,8 @@ func (s *Store) transacting(ctx context.Context, f func(ctx context.Context, tx 
 
 const begin = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'`
 
-func (s *Store) run(ctx context.Context, patience time.Duration, again func(error) bool, f work) error {
-	bounded, cancel := context.WithTimeout(ctx, patience)
+func (s *Store) run(ctx context.Context, limit time.Duration, again func(error) bool, f work) error {
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := s.with(bounded, f)
 	if err != nil && again(err) && bounded.Err() == nil {

@@ -6,12 +6,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Prepared reports whether statements of the store have names.
-func (s *Store) Prepared(ctx context.Context) (prepared bool, err error) {
+// Ask asks the server something on a connection of the store's.
+func (s *Store) Ask(ctx context.Context, query string) (answer string, err error) {
 	err = s.reading(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return c.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_prepared_statements WHERE statement LIKE '%pawl.everyone%'`, pgx.QueryExecModeExec).Scan(&prepared)
+		return c.QueryRow(ctx, query, pgx.QueryExecModeExec).Scan(&answer)
 	})
-	return prepared, err
+	return answer, err
 }
 
 // LockSweep is the number under which a node sweeps.

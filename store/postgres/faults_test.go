@@ -144,6 +144,44 @@ func TestStandbyTakesOver(t *testing.T) {
 	})
 }
 
+// Behind a pooler a standby may come in the place of the primary without a word.
+// What it has may be old, so that it has nothing to say.
+func TestPoolerTurnsToAStandby(t *testing.T) {
+	t.Parallel()
+	needServers(t)
+	primary := servertest.StartPostgres(t, servertest.PostgresOptions{})
+	bouncer := servertest.StartPgBouncer(t, primary)
+	s := openAt(t, bouncer.URL("postgres"), postgres.Options{})
+	rec := storetest.NewSession("u", noon)
+	if _, err := s.Create(t.Context(), rec, pawl.Mark{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	standby := primary.Standby(t)
+	bouncer.Point(standby)
+	calls := map[string]func() error{
+		"Get":         func() error { _, _, err := s.Get(t.Context(), rec.SessionKey); return err },
+		"Mark":        func() error { _, err := s.Mark(t.Context(), "u"); return err },
+		"List":        func() error { _, _, err := s.List(t.Context(), "u"); return err },
+		"Revocations": func() error { _, err := s.Revocations(t.Context(), "", 1); return err },
+		"Rotate":      func() error { _, err := s.Rotate(t.Context(), rec, storetest.Advanced(rec, noon)); return err },
+		"End":         func() error { _, err := s.End(t.Context(), rec.SessionKey, "x", noon); return err },
+		"Create":      func() error { _, err := s.Create(t.Context(), rec, pawl.Mark{}, 0); return err },
+	}
+	await(t, func() bool { return calls["Get"]() != nil })
+	for name, call := range calls {
+		if err := call(); err == nil || answered(err) != nil {
+			t.Errorf("%s on a standby: %v", name, err)
+		}
+	}
+	standby.Promote()
+	await(t, func() bool { return calls["Rotate"]() == nil })
+	for name, call := range calls {
+		if err := call(); name != "Create" && err != nil {
+			t.Errorf("%s afterwards: %v", name, err)
+		}
+	}
+}
+
 // A server that becomes read-only under the store takes no writes: an error, not
 // an answer. Its connections are given up, so that others can be found.
 func TestServerThatTakesNoWritesAnyMore(t *testing.T) {

@@ -22,16 +22,21 @@ type listener struct {
 	gone   chan struct{}
 }
 
-func listen(url string) (*listener, error) {
+func newListener(url string) (*listener, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, errURL
 	}
 	tune(cfg)
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &listener{cfg: cfg, c: make(chan struct{}, 1), cancel: cancel, gone: make(chan struct{})}
-	go l.loop(ctx)
-	return l, nil
+	return &listener{cfg: cfg, c: make(chan struct{}, 1), gone: make(chan struct{})}, nil
+}
+
+func (l *listener) start() {
+	if l != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		l.cancel = cancel
+		go l.loop(ctx)
+	}
 }
 
 func (l *listener) close() {

@@ -15,8 +15,8 @@ type querier interface {
 }
 
 // What is locked until the end of a transaction, by number: the first of two.
-// Who takes several takes them in this order, then rows of sessions, then
-// latest, then the log: there is no circle to wait in.
+// Who ends or makes sessions locks the user, the gate, rows of sessions, latest
+// and the log, in this order: there is no circle to wait in.
 const (
 	lockSchema int32 = 0x7061776c + iota // "pawl"
 	lockUser                             // the second number is that of lockOf

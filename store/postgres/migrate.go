@@ -44,7 +44,13 @@ func migrations() ([]migration, error) {
 	return list, nil
 }
 
-const createMigrations = `CREATE SCHEMA IF NOT EXISTS pawl;
+// createMigrations asks for no right to create schemas where somebody else has
+// made this one.
+const createMigrations = `DO $$ BEGIN
+	IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'pawl') THEN
+		CREATE SCHEMA pawl;
+	END IF;
+END $$;
 CREATE TABLE IF NOT EXISTS pawl.schema_migrations (
 	version bigint PRIMARY KEY,
 	name    text NOT NULL
@@ -101,14 +107,16 @@ func errNewer(have int64, knows int) error {
 	return fmt.Errorf("it has schema %d, which a newer Pawl wrote; this one knows up to %d: run the newer Pawl, or put back the backup made before it", have, knows)
 }
 
-// schemaVersion gives the last migration that was applied, 0 for none. It asks the
-// catalogue's tables: to_regclass would answer from a cache, which in a
-// transaction that has waited for a lock does not know yet of what was made
-// meanwhile.
+// hasMigrations reads the catalogue as a table: by its name, PostgreSQL would look
+// the other table up in a cache, which may be older than the lock.
+const hasMigrations = `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = 'pawl' AND c.relname = 'schema_migrations')`
+
+// schemaVersion gives the last migration that was applied, 0 for none.
 func schemaVersion(ctx context.Context, q querier) (version int64, err error) {
-	there := false
-	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'pawl' AND tablename = 'schema_migrations')`, pgx.QueryExecModeExec).Scan(&there)
-	if err != nil || !there {
+	made := false
+	err = q.QueryRow(ctx, hasMigrations, pgx.QueryExecModeExec).Scan(&made)
+	if err != nil || !made {
 		return 0, err
 	}
 	err = q.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM pawl.schema_migrations`, pgx.QueryExecModeExec).Scan(&version)

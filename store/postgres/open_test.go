@@ -43,18 +43,24 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A pooler is noticed: no statement has a name there.
-func TestPreparedWhereThatIsGood(t *testing.T) {
+// A pooler is noticed: no statement has a name there, and nothing is set. On a
+// direct connection the server is to notice when a node is gone.
+func TestAPoolerIsNoticed(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	name := srv.database(t)
-	for via, want := range map[string]bool{srv.URL(name): true, srv.bouncer.URL(name): false, srv.URL(name) + "&default_query_exec_mode=simple_protocol": false} {
+	for via, want := range map[string]string{
+		srv.URL(name):         "1 5",
+		srv.bouncer.URL(name): "0 " + sql(t, srv.URL(name), "SHOW tcp_keepalives_idle"),
+		srv.URL(name) + "&default_query_exec_mode=simple_protocol&tcp_keepalives_idle=30": "0 30",
+	} {
 		s := openAt(t, via, postgres.Options{Conns: 1})
 		if _, err := s.Mark(t.Context(), "u"); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.Prepared(t.Context()); err != nil || got != want {
-			t.Errorf("%s: prepared %v, %v", via, got, err)
+		got, err := s.Ask(t.Context(), `SELECT (SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%pawl.everyone%') || ' ' || current_setting('tcp_keepalives_idle')`)
+		if err != nil || got != want {
+			t.Errorf("%s: %s, not %s, %v", via, got, want, err)
 		}
 	}
 }

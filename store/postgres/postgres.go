@@ -12,6 +12,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,9 @@ type Store struct {
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s := &Store{long: make(chan struct{}, 1)}
 	cfg, err := s.config(url, o.Conns)
+	if err == nil && o.Listen != "" {
+		s.nudges, err = newListener(o.Listen)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +86,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, s.fault(err)
 	}
 	s.audit = newAppender(s)
-	if o.Listen != "" {
-		if s.nudges, err = listen(o.Listen); err != nil {
-			return nil, err
-		}
-	}
+	s.nudges.start()
 	return s, nil
 }
 
@@ -110,7 +110,8 @@ func (s *Store) prepare(ctx context.Context, cfg *pgxpool.Config) (err error) {
 
 // meet refuses a server that cannot keep what is promised, and notices a pooler:
 // the process that it names is not the one that answers. Behind one, statements
-// are not prepared, because the next one may run on another connection.
+// are not prepared, because the next one may run on another connection, and
+// nothing is set, because others use it too.
 func (s *Store) meet(ctx context.Context, c *pgx.Conn, cfg *pgxpool.Config) error {
 	var version, commit string
 	var number, pid int64
@@ -122,9 +123,11 @@ func (s *Store) meet(ctx context.Context, c *pgx.Conn, cfg *pgxpool.Config) erro
 	case number < 140000:
 		return fmt.Errorf("the server is PostgreSQL %s: version 14 or later is needed", version)
 	case commit == "off":
-		return fmt.Errorf("synchronous_commit is off: a crash would bring rotated tokens back; set it to on for this database or user")
+		return errors.New("synchronous_commit is off: a crash would bring rotated tokens back; set it to on for this database or user")
 	}
-	if uint32(pid) != c.PgConn().PID() && cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+	if uint32(pid) == c.PgConn().PID() {
+		keepAlive(cfg.ConnConfig)
+	} else if cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	return nil

@@ -21,11 +21,10 @@ func (s *Store) Take(ctx context.Context, now time.Time, tries ...pawl.Try) (ret
 		if err != nil {
 			return err
 		}
-		taken, refused := map[pawl.ThrottleKey]time.Time{}, map[pawl.ThrottleKey]time.Time{}
+		refused := map[pawl.ThrottleKey]time.Time{}
 		retry = 0
 		for _, try := range tries {
 			next, wait := try.Rate.Take(drained[try.Key], now)
-			taken[try.Key] = next
 			if wait > 0 {
 				refused[try.Key] = next
 			}
@@ -34,7 +33,10 @@ func (s *Store) Take(ctx context.Context, now time.Time, tries ...pawl.Try) (ret
 		if retry > 0 {
 			return keepTries(ctx, tx, refused)
 		}
-		return keepTries(ctx, tx, taken)
+		for _, try := range tries {
+			drained[try.Key], _ = try.Rate.Take(drained[try.Key], now)
+		}
+		return keepTries(ctx, tx, drained)
 	})
 	return retry, err
 }

@@ -60,6 +60,35 @@ func TestSweptAndLostEntries(t *testing.T) {
 	}
 }
 
+// What was swept before a follower has read it costs him no look more than once.
+func TestAFollowerPassesWhatWasSwept(t *testing.T) {
+	s := openTest(t, servertest.StartRedis(t).URL)
+	endUser(t, s, "u", noon)
+	if _, err := s.Sweep(t.Context(), noon, noon.Add(time.Hour), 10); err != nil {
+		t.Fatal(err)
+	}
+	page := after(t, s, "", 10)
+	at, _ := parsePosition(page.Cursor)
+	if heads, err := s.heads(t.Context()); err != nil || at != heads || len(page.Entries) != 0 {
+		t.Errorf("he stands at %v, the log at %v: %v", at, heads, err)
+	}
+}
+
+// After a fail-over to a server whose clock is behind, the log goes on behind what
+// it has.
+func TestTheLogUnderAClockThatIsSetBack(t *testing.T) {
+	server := servertest.StartRedis(t)
+	s := openTest(t, server.URL)
+	ahead := entryID{uint64(time.Now().Add(time.Hour).UnixMicro()), 7}.String()
+	server.Do("XADD", s.layout.log(partition("u")), ahead, "k", "user", "i", "first", "r", api.ReasonDisabled, "n", "1", "a", "1")
+	server.Do("SET", s.layout.head(partition("u")), ahead)
+	first := after(t, s, "", 10)
+	endUser(t, s, "u", noon)
+	if page := after(t, s, first.Cursor, 10); page.Reset || len(page.Entries) != 1 || page.Entries[0].ID != "u" {
+		t.Errorf("%+v", page)
+	}
+}
+
 // Pages of any size of a log that lies unevenly in its partitions join without a
 // gap, in the order of time.
 func TestPagesOfManyPartitions(t *testing.T) {

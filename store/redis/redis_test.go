@@ -85,3 +85,7 @@ func TestCluster(t *testing.T) {
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, opening(servertest.StartRedis(b, "--appendfsync", "everysec").URL))
 }
+
+func BenchmarkCluster(b *testing.B) {
+	storetest.Bench(b, opening(servertest.StartCluster(b, "--appendfsync", "everysec").URL))
+}

@@ -103,11 +103,11 @@ func (s *Store) CountLive(ctx context.Context, now time.Time) (n int, err error)
 			at = place{partition: at.partition + 1}
 			continue
 		}
-		keys := []string{s.layout.everyone(at.partition)}
+		keys, args := []string{s.layout.everyone(at.partition)}, []string{decimal(millis(now))}
 		for _, u := range users {
-			keys = append(keys, s.layout.user(u.user))
+			keys, args = append(keys, s.layout.user(u.user)), append(args, u.entry)
 		}
-		live, err := s.do(ctx, call{countScript, keys, []string{decimal(millis(now))}}).AsInt64()
+		live, err := s.do(ctx, call{countScript, keys, args}).AsInt64()
 		if err != nil {
 			return 0, fault(err)
 		}

@@ -148,8 +148,7 @@ func (s *Store) sweepUsers(ctx context.Context, partition int, users []registere
 	keys := []string{s.layout.register(partition)}
 	args := []string{decimal(millis(s.sweep.before)), strconv.Itoa(limit)}
 	for _, u := range users {
-		keys = append(keys, s.layout.user(u.user))
-		args = append(args, u.entry)
+		keys, args = append(keys, s.layout.user(u.user)), append(args, u.entry)
 	}
 	return s.pair(ctx, call{sweepScript, keys, args})
 }

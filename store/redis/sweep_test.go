@@ -128,3 +128,25 @@ func TestNothingOutlivesItsUse(t *testing.T) {
 		}
 	}
 }
+
+// A user whose hash ran out, and who came back, is met once by each walk.
+func TestAUserWhoCameBackIsMetOnce(t *testing.T) {
+	server := servertest.StartRedis(t)
+	s := openTest(t, server.URL)
+	newIdle(t, s, "u")
+	server.Do("DEL", s.layout.user("u")) // as if it had run out
+	rec := newIdle(t, s, "u")
+	page, err := s.Scan(t.Context(), "", 10)
+	if err != nil || len(page.Sessions) != 1 || page.Sessions[0].Session != rec {
+		t.Errorf("scan: %+v, %v", page, err)
+	}
+	if n, err := s.CountLive(t.Context(), noon); err != nil || n != 1 {
+		t.Errorf("%d live, %v", n, err)
+	}
+	if _, err := s.Sweep(t.Context(), noon, noon, 10); err != nil {
+		t.Fatal(err)
+	}
+	if n := server.Do("XLEN", s.layout.register(partition("u"))); n != "1" {
+		t.Errorf("%s entries of the register are left", n)
+	}
+}

@@ -1,0 +1,7 @@
+/** The answer to a sign-in or a reissue (docs/http-api.md). */
+export interface Answer {
+    accessToken: string;
+    expiresIn: number;
+}
+/** Asks Pawl at base. What fails is a PawlError. */
+export declare function issuer(send: typeof fetch, base: string): <T>(path: string, headers: Record<string, string>, token: string | null, body?: object) => Promise<T>;

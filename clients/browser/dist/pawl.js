@@ -1,0 +1,224 @@
+import { accessToken } from "./access.js";
+import { attaching } from "./attach.js";
+import { moment, systemClock } from "./clock.js";
+import { isOver, isUndecided, silence } from "./error.js";
+import { issuer } from "./issuer.js";
+import { keysOf } from "./key.js";
+import { locked } from "./lock.js";
+import { pacing } from "./pace.js";
+import { isHidden, watchPage } from "./page.js";
+import { isSame, sessionOf } from "./session.js";
+import { forgiving, indexedDBStore } from "./store.js";
+import { tabs } from "./tabs.js";
+const whenUndecided = (e) => {
+    if (!isUndecided(e))
+        throw e;
+};
+/** Pawl for this page. It looks at once whether somebody is signed in. */
+export function createPawl(options = {}) {
+    const { clock = systemClock, locks = globalThis.navigator?.locks } = options;
+    const base = new URL(options.baseURL ?? "/", globalThis.location?.href).href.replace(/\/$/, "");
+    const send = options.fetch ?? globalThis.fetch.bind(globalThis);
+    const name = "pawl " + base;
+    const ask = issuer(send, base);
+    const keys = keysOf(forgiving(options.storage ?? indexedDBStore(base), clock), clock, clock.now());
+    const access = accessToken(clock);
+    const pace = pacing(clock);
+    const listeners = new Set();
+    const off = new AbortController();
+    let session = null;
+    let reason;
+    let known = false; // who is signed in
+    let epoch = 0; // grows with every sign-in and sign-out: what was asked before is of no interest
+    let flight; // the reissue under way
+    let used = true; // since the last reissue
+    let stop = () => { }; // the alarm
+    let tellReady;
+    const ready = new Promise((ok) => (tellReady = ok));
+    function become(next, why) {
+        const news = !isSame(session, next) || (why && why !== reason);
+        session = next;
+        reason = why;
+        known = true;
+        tellReady(next);
+        if (news)
+            for (const l of listeners)
+                queueMicrotask(() => l(next, why)); // what one throws is not the others' business
+    }
+    function adopt(answer, asked) {
+        const next = sessionOf(answer.accessToken);
+        access.take(answer, asked);
+        pace.succeeded();
+        used = false;
+        become(next);
+        check();
+        return next;
+    }
+    function end(why) {
+        epoch++;
+        access.drop();
+        become(null, why);
+    }
+    function endEverywhere(why) {
+        if (session)
+            others.tell({ out: session.sid, reason: why ?? "unknown" });
+        end(why);
+    }
+    /** Reissues when that is due, if somebody looks at this tab or uses it. */
+    function check() {
+        stop();
+        if (off.signal.aborted || (known && (!session || (isHidden() && !used))))
+            return;
+        const left = Math.max(known ? access.left() : 0, pace.left());
+        if (left > 0)
+            stop = clock.after(left, check);
+        else
+            renew().catch(() => { });
+    }
+    const inTurn = (f) => locked(locks, name, f);
+    /** Reissues, once for all who want it. */
+    const renew = () => (flight ??= inTurn(reissue).finally(() => (flight = undefined)));
+    async function reissue() {
+        const mine = epoch;
+        const use = await keys.next();
+        const asked = moment(clock);
+        const proof = access.good(); // a session that was idle for too long goes on with it
+        try {
+            const answer = await ask("/api/reissue", { "Idempotency-Key": use.key }, proof);
+            if (!answer?.accessToken)
+                throw silence();
+            await keys.succeeded(use);
+            keys.retireLater(use);
+            if (mine !== epoch)
+                return;
+            adopt(answer, asked);
+            others.tell({ turned: true });
+        }
+        catch (e) {
+            await (isOver(e) ? refused(e) : undecided(e));
+        }
+        async function undecided(e) {
+            await keys.failed(use);
+            pace.failed(e);
+            check();
+            throw e;
+        }
+        async function refused(e) {
+            await keys.drop(use);
+            if (mine !== epoch)
+                return;
+            const had = session;
+            endEverywhere(e.reason ?? (had ? "unknown" : undefined));
+            if (had)
+                throw e;
+        }
+    }
+    const bearer = {
+        get session() {
+            return session;
+        },
+        async token() {
+            used = true;
+            for (let tries = 0; !known || session; tries++) {
+                const token = access.good();
+                if (token) {
+                    check();
+                    return token;
+                }
+                // The first try is made at once, unless Pawl has asked for patience.
+                const wait = tries ? pace.left() : pace.asked();
+                if (wait > 5_000 || tries > 2)
+                    throw pace.why() ?? silence();
+                if (wait)
+                    await new Promise((ok) => clock.after(wait, ok));
+                if (!tries || !pace.left())
+                    await renew().catch(whenUndecided); // else the alarm has tried, in vain
+            }
+            return null;
+        },
+        refuse: access.refuse,
+    };
+    /** Not while a reissue is under way: the cookie that it brings must not replace a newer one. */
+    const alone = async (f) => {
+        await flight?.catch(() => { });
+        return inTurn(f);
+    };
+    async function login(userId, password, { label } = {}) {
+        const next = await alone(async () => {
+            const asked = moment(clock);
+            const answer = await ask("/api/login", {}, null, { userId, password, label });
+            epoch++;
+            return adopt(answer, asked);
+        });
+        others.tell({ in: next.sid });
+        return next;
+    }
+    const logout = () => alone(async () => {
+        try {
+            await ask("/api/logout", {}, access.good());
+        }
+        catch (e) {
+            if (!isOver(e) && e.code !== "access_denied")
+                throw e; // there is nothing to sign out of
+        }
+        endEverywhere("signed_out");
+    });
+    async function heard(m) {
+        if ("out" in m) {
+            if (m.out === session?.sid)
+                end(m.reason);
+        }
+        else if ("in" in m) {
+            if (m.in === session?.sid)
+                return;
+            epoch++;
+            access.refuse();
+            known = false;
+            await flight?.catch(() => { }); // it was sent with the cookie of before
+            renew().catch(() => { });
+        }
+        else if (access.isLate()) {
+            access.hasten();
+            check();
+        }
+    }
+    const others = tabs(options.channel === undefined
+        ? globalThis.BroadcastChannel && (() => new BroadcastChannel(name))
+        : (options.channel ?? undefined), heard);
+    watchPage({
+        seen: check,
+        left: others.close,
+        shown(restored) {
+            others.open();
+            if (restored)
+                access.hasten(); // what happened meanwhile, nobody has told this page
+            check();
+        },
+        online() {
+            pace.relax();
+            check();
+        },
+    }, off.signal);
+    check();
+    return {
+        get session() {
+            return session;
+        },
+        get reason() {
+            return reason;
+        },
+        ready,
+        login,
+        logout,
+        fetch: attaching(send, bearer, new Set([base, ...(options.origins ?? [])].map((o) => new URL(o).origin)), base),
+        onChange(listener) {
+            listeners.add(listener);
+            return () => listeners.delete(listener);
+        },
+        close() {
+            off.abort();
+            stop();
+            others.close();
+        },
+    };
+}

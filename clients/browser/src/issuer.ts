@@ -1,0 +1,34 @@
+import { PawlError, problem, silence } from "./error.js";
+
+/** The answer to a sign-in or a reissue (docs/http-api.md). */
+export interface Answer {
+  accessToken: string;
+  expiresIn: number;
+}
+
+/** When a request to Pawl is given up, well within the reuse window: a reply that comes later must not be taken. */
+const patience = 10_000;
+
+/** Asks Pawl at base. What fails is a PawlError. */
+export function issuer(send: typeof fetch, base: string) {
+  return async <T>(path: string, headers: Record<string, string>, token: string | null, body?: object): Promise<T> => {
+    const head = new Headers({ "Pawl-Request": "1", ...headers });
+    if (token) head.set("Authorization", "Bearer " + token);
+    if (body) head.set("Content-Type", "application/json");
+    try {
+      const answer = await send(base + path, {
+        method: "POST",
+        headers: head,
+        body: body ? JSON.stringify(body) : null,
+        credentials: "include",
+        cache: "no-store",
+        redirect: "error", // a password must not be taken to another place
+        signal: AbortSignal.timeout(patience),
+      });
+      if (!answer.ok) throw await problem(answer);
+      return JSON.parse((await answer.text()) || "null");
+    } catch (e) {
+      throw e instanceof PawlError ? e : silence(); // no answer, or the page of some network in between
+    }
+  };
+}
