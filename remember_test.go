@@ -214,6 +214,19 @@ func TestEndsAreAppliedAgain(t *testing.T) {
 	}
 }
 
+// SECURITY 29: so is the end of everybody's sessions.
+func TestTheEndOfEverybodyIsAppliedAgain(t *testing.T) {
+	n := newNodes(t)
+	n.here.login()
+	n.lags.Store(true)
+	wantError(t, "the end of everybody's sessions", n.here.EndAll(t.Context(), api.ReasonEndedByAdmin), nil)
+	n.failOver()
+	await(t, "the mark is set again", func() bool {
+		mark, err := n.Mark(t.Context(), "anybody")
+		return err == nil && mark.Covers(n.here.clock())
+	})
+}
+
 // A user's mark is not raised past where it was: a session begun after the
 // fail-over, before the ends were applied again, goes on.
 func TestWhoSignsInAfterTheFailOverStaysIn(t *testing.T) {

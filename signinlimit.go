@@ -92,6 +92,7 @@ type limiter struct {
 	store  Throttle // nil: no limits
 	limits SignInLimits
 	secret [32]byte
+	told   *told
 }
 
 // newLimiter derives the secret of the keys from the master key, so that nodes
@@ -99,7 +100,7 @@ type limiter struct {
 func newLimiter(t Throttle, l SignInLimits, k MasterKey) limiter {
 	mac := hmac.New(sha256.New, k.b[:])
 	mac.Write([]byte("pawl throttle keys 1"))
-	return limiter{t, l, [32]byte(mac.Sum(nil))}
+	return limiter{t, l, [32]byte(mac.Sum(nil)), new(told)}
 }
 
 // key hashes what a bucket is of. No part holds the separator: logins have no
@@ -192,16 +193,6 @@ func (h hold) settle(ctx context.Context, now time.Time, err error) {
 	}
 	// Lost at worst is a try, which comes back with time.
 	_ = h.l.store.GiveBack(context.WithoutCancel(ctx), now, h.tries...)
-}
-
-// know remembers that the account is used from the address.
-func (l *limiter) know(ctx context.Context, now time.Time, login, address string) {
-	p := placeOf(address)
-	if l.store == nil || login == "" || p.near == "" {
-		return
-	}
-	// Lost at worst is that a stranger's guesses slow the person down.
-	_ = l.store.Remember(context.WithoutCancel(ctx), l.key("known", login, p.near), now, now.Add(knownFor))
 }
 
 // line is where a sign-in waits for its turn to hash: behind others of its

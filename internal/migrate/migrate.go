@@ -19,7 +19,7 @@ import (
 )
 
 // ErrOthersData says that the new stores hold what was not copied from the old ones.
-var ErrOthersData = errors.New("the new stores hold the data of another Pawl")
+var ErrOthersData = errors.New("the new stores hold the data of another Pawl; copy into empty ones")
 
 // ErrAhead says that the new stores have gone on by themselves.
 var ErrAhead = errors.New("the new stores are ahead of the old ones: servers run on them already")

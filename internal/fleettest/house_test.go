@@ -1,4 +1,4 @@
-package nodetest
+package fleettest
 
 import (
 	"encoding/json"
@@ -26,7 +26,7 @@ const (
 	// patience bounds every wait for something that must happen.
 	patience = 30 * time.Second
 
-	asPawl = "NODETEST_AS_PAWL"
+	asPawl = "FLEETTEST_AS_PAWL"
 )
 
 // TestMain lets the test binary be the pawl command, when it is told to.
