@@ -213,18 +213,18 @@ func (h *house) unheard(t *testing.T, n *node) *jar {
 	return nil
 }
 
-// stored is a session as the store has it.
-func (h *house) stored(t *testing.T, j *jar) (pawl.Session, pawl.Mark) {
+// stored is a session as the store has it, as soon as it can be asked.
+func (h *house) stored(t *testing.T, j *jar) (rec pawl.Session, mark pawl.Mark) {
 	t.Helper()
-	s, err := h.engine.role(h.engine.addrs).open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	rec, mark, err := s.sessions.Get(t.Context(), pawl.SessionKey{User: j.user, ID: j.id})
-	if err != nil {
-		t.Fatal(err)
-	}
+	eventually(t.Context(), t, "the store answers", func() error {
+		s, err := h.engine.role(h.engine.addrs).open(t.Context())
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		rec, mark, err = s.sessions.Get(t.Context(), pawl.SessionKey{User: j.user, ID: j.id})
+		return err
+	})
 	return rec, mark
 }
 

@@ -123,6 +123,7 @@ type database interface {
 type stores struct {
 	database database
 	sessions pawl.SessionStore
+	clock    *pawl.Clock // nil where the store has none
 	now      func() time.Time
 }
 

@@ -126,11 +126,12 @@ func clusterEngine(t *testing.T) engine {
 		{name: "slots migrated", do: func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }, quiet: true},
 		{name: "primary silent", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			defer h.sum.losing()() // busy nodes may find that long
-			m := c.Nodes[lot.IntN(primaries)]
+			i := lot.IntN(primaries)
+			m := c.Nodes[i]
 			m.Signal(syscall.SIGSTOP)
 			pause(ctx, 400*time.Millisecond)
 			m.Signal(syscall.SIGCONT)
-			c.settle()
+			c.settle(i)
 		}},
 	}
 	return e
@@ -141,26 +142,24 @@ func clusterEngine(t *testing.T) engine {
 func (c *cluster) kill(i int) {
 	killed, _ := c.KillMaster(i)
 	killed.Restart()
-	c.settle()
+	c.settle(i)
 }
 
-// settle waits until each pair is a primary and its replica, and puts the primary
+// settle waits until the pair is a primary and its replica, and puts the primary
 // first.
-func (c *cluster) settle() {
-	for i := range primaries {
-		servertest.Await(c.t, func() error {
-			one, other := c.Nodes[i], c.Nodes[primaries+i]
-			if !strings.Contains(one.Do("INFO", "replication"), "role:master") {
-				one, other = other, one
-			}
-			_, port, _ := net.SplitHostPort(one.Addr)
-			if out := other.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
-				return errors.New(other.Addr + " is no replica yet")
-			}
-			c.Nodes[i], c.Nodes[primaries+i] = one, other
-			return nil
-		})
-	}
+func (c *cluster) settle(i int) {
+	servertest.Await(c.t, func() error {
+		one, other := c.Nodes[i], c.Nodes[primaries+i]
+		if !strings.Contains(one.Do("INFO", "replication"), "role:master") {
+			one, other = other, one
+		}
+		_, port, _ := net.SplitHostPort(one.Addr)
+		if out := other.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
+			return errors.New(other.Addr + " is no replica yet")
+		}
+		c.Nodes[i], c.Nodes[primaries+i] = one, other
+		return nil
+	})
 }
 
 // migrate moves a few slots that have keys.
