@@ -144,7 +144,7 @@ func (h *house) run(t *testing.T, s settings) {
 		people.Go(func() { h.ender(ctx, run, fmt.Sprint("banned-", i), &gone, h.banned(ctx)) })
 		people.Go(func() { h.ender(ctx, run, fmt.Sprint("robbed-", i), &gone, h.robbed(ctx)) })
 	}
-	h.faults(t, run, s)
+	h.faults(run, t, s)
 	over()
 	people.Wait()
 	if ctx.Err() != nil {
@@ -160,7 +160,7 @@ func (h *house) run(t *testing.T, s settings) {
 }
 
 // faults draws one after the other until the run's time is over.
-func (h *house) faults(t *testing.T, ctx context.Context, s settings) {
+func (h *house) faults(ctx context.Context, t *testing.T, s settings) {
 	t.Helper()
 	deadline := time.Now().Add(s.took)
 	if !s.faults {
