@@ -184,6 +184,7 @@ func (h *house) faults(ctx context.Context, t *testing.T, s settings) {
 		h.sum.begins(f.name)
 		f.do(ctx, h, lot)
 		h.settle(ctx)
+		h.sum.whole()
 	}
 }
 

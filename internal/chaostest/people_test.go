@@ -109,8 +109,9 @@ func (j *jar) judge(r reply) bool {
 // end is an end that was answered.
 type end struct {
 	*jar
-	at     time.Time
-	reason string
+	at      time.Time
+	reason  string
+	revived *bool // while a fail-over that lost its end was under way
 }
 
 // ends keeps what has ended, to try it again and again.
@@ -141,13 +142,22 @@ func (e end) over(ctx context.Context, n *node) {
 	if !r.answered() {
 		return
 	}
+	e.judge(r)
+}
+
+func (e end) judge(r reply) {
 	s := e.h.sum
 	s.revivalTried.Add(1)
-	if r.status == http.StatusOK {
+	if r.status == http.StatusOK && s.failingOver(e.at) {
+		s.early.Add(1)
+		*e.revived = true
+	} else if r.status == http.StatusOK {
 		s.revived.Add(1)
 		s.fault("revived: %v", e)
+	} else if *e.revived && r.problem.Reason == api.ReasonReused {
+		return // its newer token is with nobody
 	} else if r.problem.Reason != e.reason && !(r.problem.Reason == api.ReasonUnknown && s.mayHaveLost(e.born, e.at)) {
-		s.fault("an ended session is told %v, want reason %s", r, e.reason)
+		s.fault("%v is told %v", e, r)
 	}
 }
 
@@ -165,6 +175,9 @@ func (e end) orphaned(ctx context.Context) bool {
 		return false
 	}
 	r := e.reissue(ctx)
+	if r.answered() {
+		e.judge(r)
+	}
 	return r.problem != nil && r.problem.Reason == api.ReasonUnknown
 }
 
@@ -224,7 +237,7 @@ func (h *house) ender(ctx, run context.Context, name string, gone *ends, how fun
 			return
 		}
 		if reason := how(run, j); reason != "" {
-			e := end{jar: j, at: time.Now(), reason: reason}
+			e := end{jar: j, at: time.Now(), reason: reason, revived: new(bool)}
 			h.sum.ended.Add(1)
 			e.over(ctx, h.any())
 			e.felt(ctx)
