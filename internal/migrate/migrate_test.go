@@ -428,6 +428,48 @@ func TestAMoveBesideARunningServer(t *testing.T) {
 	}
 }
 
+// The comparison names what differs, each once.
+func TestWhatDiffers(t *testing.T) {
+	h := newHouse(t)
+	from, store := openSQLite(t), memory.New()
+	svc := h.on(from)
+	h.fill(svc)
+	svc.Close()
+	copy := copyOf(h, from, place{})
+	copy.To, copy.ToSessions = store, store
+	_, err := copy.Run(t.Context())
+	h.must(err)
+	ctx := t.Context()
+	user := func(login string) pawl.User {
+		u, err := store.ByLogin(ctx, login)
+		h.must(err)
+		return u
+	}
+	for what, change := range map[string]func(){
+		"one more": func() { h.must(store.CreateUser(ctx, pawl.User{ID: "x", Login: "bill"})) },
+		"one less": func() { h.must(store.DeleteUser(ctx, user("ann").ID)) },
+		"other roles": func() {
+			_, _, err := store.UpdateUser(ctx, user("cay").ID, pawl.UserChange{Roles: &[]string{}})
+			h.must(err)
+		},
+		"other password": func() { u := user("dan"); h.must(store.SetPasswordHash(ctx, u.ID, u.PasswordHash, "y")) },
+		"no client":      func() { h.must(store.RemoveClient(ctx, "shop")) },
+		"an end": func() {
+			list, _, err := store.List(ctx, user("bob").ID)
+			h.must(err)
+			_, err = store.End(ctx, list[0].SessionKey, api.ReasonSignedOut, h.clock.now)
+			h.must(err)
+		},
+	} {
+		before, err := copy.Verify(ctx)
+		h.must(err)
+		change()
+		if after, err := copy.Verify(ctx); err != nil || after.Differ != before.Differ+1 {
+			t.Errorf("%s: %d differ after %d: %v, %v", what, after.Differ, before.Differ, after.First, err)
+		}
+	}
+}
+
 // Another Pawl's data is not touched, and a new place that has gone on by itself
 // does not go back.
 func TestWhatAMoveRefuses(t *testing.T) {
