@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/json"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -90,6 +91,7 @@ func Serve(t *testing.T, h http.Handler) (port string) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.EnableHTTP2 = true
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // browsers break connections off
 	s.StartTLS()
 	t.Cleanup(func() {
 		s.CloseClientConnections()

@@ -158,19 +158,17 @@ func trusting(t *testing.T, url string) http.RoundTripper {
 	return tr
 }
 
-// DropReply lets the next request to path do its work, and breaks its stream
-// before the answer: the browser sees a network error.
-func (s *Site) DropReply(path string) {
-	n, _ := s.drop.LoadOrStore(path, new(atomic.Int64))
-	n.(*atomic.Int64).Add(1)
+// DropReplies lets the next n requests to path do their work, and breaks their
+// streams before the answer: the browser sees network errors. 0 ends it.
+func (s *Site) DropReplies(path string, n int) {
+	left, _ := s.drop.LoadOrStore(path, new(atomic.Int64))
+	left.(*atomic.Int64).Store(int64(n))
 }
 
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	if n, ok := s.drop.Load(r.URL.Path); ok && n.(*atomic.Int64).Add(-1) >= 0 {
+	if left, ok := s.drop.Load(r.URL.Path); ok && left.(*atomic.Int64).Add(-1) >= 0 {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
-	} else if ok {
-		n.(*atomic.Int64).Add(1)
 	}
 	h.ServeHTTP(w, r)
 }

@@ -20,6 +20,8 @@ type Result struct {
 	Name  string `json:"name"`
 	Error string `json:"error"` // empty: it passed
 	Skip  string `json:"skip"`  // why it did not run
+
+	Figures map[string]string `json:"figures"` // what it measured, for testing.T.Attr
 }
 
 // Mark begins the lines that are results.
@@ -41,6 +43,9 @@ func Run(t *testing.T, c Command) {
 	out, said, err := run(t, c)
 	for _, r := range out {
 		t.Run(r.Name, func(t *testing.T) {
+			for name, value := range r.Figures {
+				t.Attr(name, value)
+			}
 			switch {
 			case r.Error != "":
 				t.Error(r.Error)
@@ -65,7 +70,7 @@ func run(t *testing.T, c Command) (results []Result, said string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), c.Limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, c.Args...)
+	cmd := exec.CommandContext(ctx, node, c.Args...) //nolint:gosec // node is the one on the PATH, the arguments are the test's
 	cmd.Dir, cmd.Stdin = c.Dir, strings.NewReader(c.Stdin)
 	cmd.Env = append(os.Environ(), "NODE_OPTIONS=", "NO_COLOR=1")
 	// A browser that the program has started must go with it.

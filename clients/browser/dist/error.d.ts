@@ -23,6 +23,6 @@ export declare class PawlError extends Error {
 export declare const isOver: (e: unknown) => e is PawlError;
 /** Nothing was decided: Pawl did not answer, or had no time. */
 export declare const isUndecided: (e: unknown) => boolean;
-export declare const silence: () => PawlError;
-/** What an answer that is no success means. Only a problem document of Pawl's has a code of its own. */
+export declare const silence: (status?: number, retryAfter?: number) => PawlError;
+/** What an answer that is no success means. One that is no problem document of Pawl's decides nothing: somebody in between gave it. */
 export declare function problem(answer: Response): Promise<PawlError>;

@@ -7,7 +7,8 @@
  *     await pawl.login("anna", password);
  *     const orders = await pawl.fetch("https://api.example.com/orders");
  */
-export { createPawl, type Listener, type Options, type Pawl } from "./pawl.js";
+export { createPawl } from "./pawl.js";
+export type { Listener, Options, Pawl } from "./types.js";
 export { PawlError } from "./error.js";
 export type { Clock } from "./clock.js";
 export type { Key, KeyStore } from "./key.js";

@@ -3,5 +3,5 @@ export interface Answer {
     accessToken: string;
     expiresIn: number;
 }
-/** Pawl, at base. What fails is a PawlError. */
-export declare function issuer(send: typeof fetch, base: string): <T>(method: string, path: string, headers: Record<string, string>, body?: object) => Promise<T>;
+/** Asks Pawl at base. What fails is a PawlError. */
+export declare function issuer(send: typeof fetch, base: string): <T>(path: string, headers: Record<string, string>, token: string | null, body?: object) => Promise<T>;

@@ -1,14 +1,18 @@
-import { problem, silence } from "./error.js";
+import { PawlError, problem, silence } from "./error.js";
 /** When a request to Pawl is given up, well within the reuse window: a reply that comes later must not be taken. */
 const patience = 10_000;
-/** Pawl, at base. What fails is a PawlError. */
+/** Asks Pawl at base. What fails is a PawlError. */
 export function issuer(send, base) {
-    return async (method, path, headers, body) => {
-        let answer, text;
+    return async (path, headers, token, body) => {
+        const head = new Headers({ "Pawl-Request": "1", ...headers });
+        if (token)
+            head.set("Authorization", "Bearer " + token);
+        if (body)
+            head.set("Content-Type", "application/json");
         try {
-            answer = await send(base + path, {
-                method,
-                headers: { "Pawl-Request": "1", ...headers, ...(body && { "Content-Type": "application/json" }) },
+            const answer = await send(base + path, {
+                method: "POST",
+                headers: head,
                 body: body ? JSON.stringify(body) : null,
                 credentials: "include",
                 cache: "no-store",
@@ -17,16 +21,10 @@ export function issuer(send, base) {
             });
             if (!answer.ok)
                 throw await problem(answer);
-            text = await answer.text();
+            return JSON.parse((await answer.text()) || "null");
         }
         catch (e) {
-            throw e instanceof Error && e.name === "PawlError" ? e : silence();
-        }
-        try {
-            return JSON.parse(text || "null");
-        }
-        catch {
-            throw silence(); // a page of some network's own
+            throw e instanceof PawlError ? e : silence(); // no answer, or the page of some network in between
         }
     };
 }

@@ -1,12 +1,19 @@
+import { accessToken } from "./access.js";
 import { attaching } from "./attach.js";
-import { age, fraction, moment, systemClock } from "./clock.js";
+import { moment, systemClock } from "./clock.js";
 import { isOver, isUndecided, silence } from "./error.js";
 import { issuer } from "./issuer.js";
 import { keysOf } from "./key.js";
 import { locked } from "./lock.js";
+import { pacing } from "./pace.js";
+import { isHidden, watchPage } from "./page.js";
 import { isSame, sessionOf } from "./session.js";
 import { forgiving, indexedDBStore } from "./store.js";
 import { tabs } from "./tabs.js";
+const whenUndecided = (e) => {
+    if (!isUndecided(e))
+        throw e;
+};
 /** Pawl for this page. It looks at once whether somebody is signed in. */
 export function createPawl(options = {}) {
     const { clock = systemClock, locks = globalThis.navigator?.locks } = options;
@@ -15,29 +22,19 @@ export function createPawl(options = {}) {
     const name = "pawl " + base;
     const ask = issuer(send, base);
     const keys = keysOf(forgiving(options.storage ?? indexedDBStore(base), clock), clock, clock.now());
+    const access = accessToken(clock);
+    const pace = pacing(clock);
     const listeners = new Set();
-    const page = globalThis.document;
-    let token = null;
-    let got, life, due; // of the token: when it was asked for; how long it is good, and until when it is fresh, in ms
-    let refused = null; // a token that a resource server has refused
+    const off = new AbortController();
     let session = null;
     let reason;
     let known = false; // who is signed in
     let epoch = 0; // grows with every sign-in and sign-out: what was asked before is of no interest
     let flight; // the reissue under way
-    let fails = 0, calmTo = -Infinity; // after so many failures, no reissue before, by mono
     let used = true; // since the last reissue
     let stop = () => { }; // the alarm
     let tellReady;
     const ready = new Promise((ok) => (tellReady = ok));
-    const isGood = () => !!token && token !== refused && age(clock, got) < life;
-    const calm = () => Math.max(0, calmTo - clock.mono());
-    const inTurn = (f) => locked(locks, name, f);
-    /** After the reissue under way: a cookie that it brings must not replace a newer one. */
-    const alone = async (f) => {
-        await flight?.catch(() => { });
-        return inTurn(f);
-    };
     function become(next, why) {
         const news = !isSame(session, next) || (why && why !== reason);
         session = next;
@@ -46,56 +43,48 @@ export function createPawl(options = {}) {
         tellReady(next);
         if (news)
             for (const l of listeners)
-                queueMicrotask(() => l(next, why));
+                queueMicrotask(() => l(next, why)); // what one throws is not the others' business
     }
     function adopt(answer, asked) {
         const next = sessionOf(answer.accessToken);
-        token = answer.accessToken;
-        refused = null;
-        got = asked;
-        life = answer.expiresIn * 1000;
-        due = life * (1 - fraction() / 10); // a thief must not foresee it
-        fails = 0;
-        calmTo = -Infinity;
+        access.take(answer, asked);
+        pace.succeeded();
         used = false;
         become(next);
-        alarm(due - age(clock, got));
+        check();
         return next;
     }
     function end(why) {
         epoch++;
-        stop();
-        token = null;
+        access.drop();
         become(null, why);
     }
-    /** Gives up the session and tells the other tabs. */
     function endEverywhere(why) {
         if (session)
             others.tell({ out: session.sid, reason: why ?? "unknown" });
         end(why);
     }
-    function alarm(ms) {
-        stop();
-        stop = clock.after(ms, check);
-    }
-    /** Reissues if that is due, and somebody looks at this tab or uses it. */
+    /** Reissues when that is due, if somebody looks at this tab or uses it. */
     function check() {
-        if (known && (!session || (page?.hidden && !used)))
+        stop();
+        if (off.signal.aborted || (known && (!session || (isHidden() && !used))))
             return;
-        const left = Math.max(known ? due - age(clock, got) : 0, calm());
-        left > 0 ? alarm(left) : renew().catch(() => { });
+        const left = Math.max(known ? access.left() : 0, pace.left());
+        if (left > 0)
+            stop = clock.after(left, check);
+        else
+            renew().catch(() => { });
     }
+    const inTurn = (f) => locked(locks, name, f);
     /** Reissues, once for all who want it. */
     const renew = () => (flight ??= inTurn(reissue).finally(() => (flight = undefined)));
     async function reissue() {
         const mine = epoch;
         const use = await keys.next();
         const asked = moment(clock);
+        const proof = access.good(); // a session that was idle for too long goes on with it
         try {
-            const headers = { "Idempotency-Key": use.key };
-            if (isGood())
-                headers["Authorization"] = "Bearer " + token; // a session idle for too long goes on with it
-            const answer = await ask("POST", "/api/reissue", headers);
+            const answer = await ask("/api/reissue", { "Idempotency-Key": use.key }, proof);
             if (!answer?.accessToken)
                 throw silence();
             await keys.succeeded(use);
@@ -106,11 +95,15 @@ export function createPawl(options = {}) {
             others.tell({ turned: true });
         }
         catch (e) {
-            if (!isOver(e)) {
-                await keys.failed(use);
-                rest(e);
-                throw e;
-            }
+            await (isOver(e) ? refused(e) : undecided(e));
+        }
+        async function undecided(e) {
+            await keys.failed(use);
+            pace.failed(e);
+            check();
+            throw e;
+        }
+        async function refused(e) {
             await keys.drop(use);
             if (mine !== epoch)
                 return;
@@ -120,61 +113,56 @@ export function createPawl(options = {}) {
                 throw e;
         }
     }
-    /** Waits longer after each failure, and as long as Pawl asks for. */
-    function rest(e) {
-        const asked = e.retryAfter * 1000 || 0;
-        calmTo = clock.mono() + Math.max(asked, Math.min(60_000, 500 * 2 ** fails++)) * (1 + fraction());
-        alarm(calm());
-    }
     const bearer = {
         get session() {
             return session;
         },
         async token() {
             used = true;
-            for (let tries = 1; !known || session; tries++) {
-                if (isGood()) {
+            for (let tries = 0; !known || session; tries++) {
+                const token = access.good();
+                if (token) {
                     check();
                     return token;
                 }
-                try {
-                    await renew();
-                }
-                catch (e) {
-                    if (tries > 2 || !isUndecided(e) || calm() > 5_000)
-                        throw e;
-                    await new Promise((ok) => clock.after(calm(), ok));
-                }
+                // The first try is made at once, unless Pawl has asked for patience.
+                const wait = tries ? pace.left() : pace.asked();
+                if (wait > 5_000 || tries > 2)
+                    throw pace.why() ?? silence();
+                if (wait)
+                    await new Promise((ok) => clock.after(wait, ok));
+                if (!tries || !pace.left())
+                    await renew().catch(whenUndecided); // else the alarm has tried, in vain
             }
             return null;
         },
-        refuse(t) {
-            if (t === token)
-                refused = t;
-        },
+        refuse: access.refuse,
     };
-    async function login(userId, password, { label = "" } = {}) {
+    /** Not while a reissue is under way: the cookie that it brings must not replace a newer one. */
+    const alone = async (f) => {
+        await flight?.catch(() => { });
+        return inTurn(f);
+    };
+    async function login(userId, password, { label } = {}) {
         const next = await alone(async () => {
             const asked = moment(clock);
-            const answer = await ask("POST", "/api/login", {}, { userId, password, ...(label && { label }) });
+            const answer = await ask("/api/login", {}, null, { userId, password, label });
             epoch++;
             return adopt(answer, asked);
         });
         others.tell({ in: next.sid });
         return next;
     }
-    async function logout() {
-        await alone(async () => {
-            try {
-                await ask("POST", "/api/logout", isGood() ? { Authorization: "Bearer " + token } : {});
-            }
-            catch (e) {
-                if (!isOver(e) && e.code !== "access_denied")
-                    throw e; // there is nothing to sign out of
-            }
-            endEverywhere("signed_out");
-        });
-    }
+    const logout = () => alone(async () => {
+        try {
+            await ask("/api/logout", {}, access.good());
+        }
+        catch (e) {
+            if (!isOver(e) && e.code !== "access_denied")
+                throw e; // there is nothing to sign out of
+        }
+        endEverywhere("signed_out");
+    });
     async function heard(m) {
         if ("out" in m) {
             if (m.out === session?.sid)
@@ -184,34 +172,33 @@ export function createPawl(options = {}) {
             if (m.in === session?.sid)
                 return;
             epoch++;
-            refused = token;
+            access.refuse();
             known = false;
             await flight?.catch(() => { }); // it was sent with the cookie of before
             renew().catch(() => { });
         }
-        else if (session && age(clock, got) >= life * 0.9) {
-            due = 0;
+        else if (access.isLate()) {
+            access.hasten();
             check();
         }
     }
     const others = tabs(options.channel === undefined
         ? globalThis.BroadcastChannel && (() => new BroadcastChannel(name))
         : (options.channel ?? undefined), heard);
-    const off = new AbortController();
-    const on = (target, type, f) => target?.addEventListener?.(type, f, { signal: off.signal });
-    on(page, "visibilitychange", check);
-    on(globalThis, "pagehide", others.close);
-    on(globalThis, "pageshow", (e) => {
-        others.open();
-        if (!e.persisted)
-            return;
-        due = 0; // what happened while the page was in the back/forward cache, nobody told it
-        check();
-    });
-    on(globalThis, "online", () => {
-        calmTo = -Infinity;
-        check();
-    });
+    watchPage({
+        seen: check,
+        left: others.close,
+        shown(restored) {
+            others.open();
+            if (restored)
+                access.hasten(); // what happened meanwhile, nobody has told this page
+            check();
+        },
+        online() {
+            pace.relax();
+            check();
+        },
+    }, off.signal);
     check();
     return {
         get session() {

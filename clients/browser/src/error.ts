@@ -27,15 +27,15 @@ export const isOver = (e: unknown): e is PawlError =>
 export const isUndecided = (e: unknown): boolean =>
   e instanceof PawlError && (e.code === "unavailable" || e.code === "rate_limited");
 
-export const silence = () => new PawlError(0, "unavailable", "The sign-in service cannot be reached right now. Try again.");
+export const silence = (status = 0, retryAfter = 0) =>
+  new PawlError(status, "unavailable", "The sign-in service cannot be reached right now. Try again.", undefined, retryAfter);
 
-/** What an answer that is no success means. Only a problem document of Pawl's has a code of its own. */
+/** What an answer that is no success means. One that is no problem document of Pawl's decides nothing: somebody in between gave it. */
 export async function problem(answer: Response): Promise<PawlError> {
-  const status = answer.status;
   const wait = Number(answer.headers.get("Retry-After")) || 0;
   const own = answer.headers.get("Content-Type")?.startsWith("application/problem+json");
   const body = own ? await answer.json().catch(() => null) : null;
-  if (typeof body?.code === "string") return new PawlError(status, body.code, String(body.detail), body.reason, wait);
-  const code = status >= 500 ? "unavailable" : status === 429 ? "rate_limited" : "invalid_request";
-  return new PawlError(status, code, `The answer, ${status}, is not the sign-in service's.`, undefined, wait);
+  return typeof body?.code === "string"
+    ? new PawlError(answer.status, body.code, String(body.detail), body.reason, wait)
+    : silence(answer.status, wait);
 }

@@ -1,4 +1,4 @@
-import { problem, silence } from "./error.js";
+import { PawlError, problem, silence } from "./error.js";
 
 /** The answer to a sign-in or a reissue (docs/http-api.md). */
 export interface Answer {
@@ -9,14 +9,16 @@ export interface Answer {
 /** When a request to Pawl is given up, well within the reuse window: a reply that comes later must not be taken. */
 const patience = 10_000;
 
-/** Pawl, at base. What fails is a PawlError. */
+/** Asks Pawl at base. What fails is a PawlError. */
 export function issuer(send: typeof fetch, base: string) {
-  return async <T>(method: string, path: string, headers: Record<string, string>, body?: object): Promise<T> => {
-    let answer: Response, text: string;
+  return async <T>(path: string, headers: Record<string, string>, token: string | null, body?: object): Promise<T> => {
+    const head = new Headers({ "Pawl-Request": "1", ...headers });
+    if (token) head.set("Authorization", "Bearer " + token);
+    if (body) head.set("Content-Type", "application/json");
     try {
-      answer = await send(base + path, {
-        method,
-        headers: { "Pawl-Request": "1", ...headers, ...(body && { "Content-Type": "application/json" }) },
+      const answer = await send(base + path, {
+        method: "POST",
+        headers: head,
         body: body ? JSON.stringify(body) : null,
         credentials: "include",
         cache: "no-store",
@@ -24,14 +26,9 @@ export function issuer(send: typeof fetch, base: string) {
         signal: AbortSignal.timeout(patience),
       });
       if (!answer.ok) throw await problem(answer);
-      text = await answer.text();
+      return JSON.parse((await answer.text()) || "null");
     } catch (e) {
-      throw e instanceof Error && e.name === "PawlError" ? e : silence();
-    }
-    try {
-      return JSON.parse(text || "null");
-    } catch {
-      throw silence(); // a page of some network's own
+      throw e instanceof PawlError ? e : silence(); // no answer, or the page of some network in between
     }
   };
 }

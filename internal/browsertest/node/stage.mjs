@@ -15,8 +15,11 @@ const flags = [
 ];
 
 export class Stage {
-  constructor(settings) {
+  constructor(settings, shared) {
     this.settings = settings;
+    this.shared = shared; // what the tests of a run have in common: a Chromium
+    this.contexts = [];
+    this.figures = {};
     this.input = settings.input;
     this.playwright = createRequire(join(settings.modules, "package.json"))("playwright-core");
     this.browsers = [];
@@ -32,6 +35,11 @@ export class Stage {
     return body;
   }
 
+  // figure tells a number that a person may want to know; nothing is judged by it.
+  figure(name, value) {
+    this.figures[name] = String(value);
+  }
+
   // profile gives an empty folder for a browser's own files.
   profile() {
     const folder = mkdtempSync(join(tmpdir(), "pawl-chromium-"));
@@ -40,16 +48,14 @@ export class Stage {
   }
 
   // person gives a browser context: a cookie jar of its own, in a Chromium that
-  // all persons of the test share. Options are those of newContext.
+  // all persons share. Options are those of newContext.
   async person(options = {}) {
-    this.shared ??= await this.launch();
-    return this.watched(await this.shared.newContext({ ignoreHTTPSErrors: true, ...options }));
-  }
-
-  async launch() {
-    const browser = await this.playwright.chromium.launch({ executablePath: this.settings.chromium, args: flags });
-    this.browsers.push({ kill: () => browser.close() });
-    return browser;
+    if (!this.shared.browser?.isConnected()) {
+      this.shared.browser = await this.playwright.chromium.launch({ executablePath: this.settings.chromium, args: flags });
+    }
+    const context = await this.shared.browser.newContext({ ignoreHTTPSErrors: true, ...options });
+    this.contexts.push(context);
+    return this.watched(context);
   }
 
   // browser starts a Chromium whose files are in the folder and survive it. It can
@@ -122,6 +128,7 @@ export class Stage {
   }
 
   async close() {
+    for (const c of this.contexts) await c.close().catch(() => {});
     for (const b of this.browsers) await b.kill().catch(() => {});
     for (const f of this.folders) rmSync(f, { recursive: true, force: true, maxRetries: 5 });
   }

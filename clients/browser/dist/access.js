@@ -1,0 +1,35 @@
+import { age, fraction } from "./clock.js";
+/** The access token of one page, and how long it lasts. Nothing else holds it. */
+export function accessToken(clock) {
+    let token = null;
+    let asked; // when it was asked for: it lasts longer than from here, never shorter
+    let life = 0, due = 0; // how long it is good, and fresh, in ms
+    let refused = null;
+    return {
+        take(answer, at) {
+            token = answer.accessToken;
+            refused = null;
+            asked = at;
+            life = answer.expiresIn * 1000;
+            due = Math.floor(life * (1 - fraction() / 10)); // a thief must not foresee it
+        },
+        drop() {
+            token = null;
+        },
+        /** The token, if it is good. */
+        good: () => (token && token !== refused && age(clock, asked) < life ? token : null),
+        /** For how long it is fresh yet, in ms. */
+        left: () => due - age(clock, asked),
+        /** It is in the last tenth of its life, or beyond. */
+        isLate: () => !!token && age(clock, asked) >= life * 0.9,
+        /** It is to be replaced, and good meanwhile. */
+        hasten() {
+            due = 0;
+        },
+        /** It is not good any more: a resource server has refused it. Without a name, whatever it is. */
+        refuse(t = token) {
+            if (t === token)
+                refused = t;
+        },
+    };
+}

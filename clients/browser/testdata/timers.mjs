@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { call, eightTabs, rowsSince } from "./tabs.mjs";
+
+// Access tokens live for three seconds here, the reuse window for two.
+export default {
+  "eight tabs left alone reissue together, by their own timers": async (t) => {
+    const tabs = await eightTabs(t, "");
+    const use = async () => assert.deepEqual(await Promise.all(tabs.map((p) => call(p))), Array(8).fill(200));
+    // They were opened one after the other; the first that is due takes the others along.
+    const begin = await rowsSince(t);
+    await t.until("a rotation", async () => (await begin(5)) > 0);
+    const taken = await rowsSince(t);
+    await t.until("three more", async () => {
+      await use();
+      return (await taken(5)) >= 3;
+    });
+    const rotations = await taken(5), reissues = rotations + (await taken(4)) + (await taken(6));
+    assert.ok(reissues > 8 * (rotations - 1), `${rotations} rotations for ${reissues} reissues of eight tabs`);
+    assert.equal(await taken(7), 0);
+    for (const p of tabs) assert.deepEqual(await p.evaluate(() => news), [["id-anna", null]]);
+  },
+};
