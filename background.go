@@ -53,11 +53,15 @@ func (s *Service) followOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if page.Reset && s.cursor != "" {
+			s.memory.lost(s.now())
+		}
 		s.revoked.Add(page.Entries...)
+		s.memory.note(s.now(), seen(page.Entries)...)
 		s.cursor = page.Cursor
 		s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
 		if !page.More {
-			return nil
+			return s.applyEnds(ctx)
 		}
 	}
 }
@@ -103,6 +107,10 @@ func (s *Service) Ready(ctx context.Context) error {
 		return unavailable(err)
 	}
 	if _, err := s.cfg.Sessions.Mark(ctx, ""); err != nil {
+		return unavailable(err)
+	}
+	// The database, where sessions are elsewhere.
+	if _, err := s.cfg.Keys.Keys(ctx); err != nil {
 		return unavailable(err)
 	}
 	if err := s.canSign(); err != nil {

@@ -63,9 +63,32 @@ func (s *Service) Closing() <-chan struct{} { return s.closing }
 
 // revoke makes an end that the store holds felt here at once, and has the log
 // read, so that it travels to those who follow it.
-func (s *Service) revoke(r token.Revocation) {
-	s.revoked.Add(r)
+func (s *Service) revoke(e pastEnd) {
+	s.revoked.Add(e.Revocation)
+	s.memory.note(s.now(), e)
 	s.nudge()
+}
+
+// passNudges has the log read when the store says that there is something new.
+func (s *Service) passNudges(ctx context.Context) {
+	n, ok := s.cfg.Sessions.(Nudger)
+	if !ok || n.Nudges() == nil {
+		return
+	}
+	nudges := n.Nudges()
+	s.done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case _, ok := <-nudges:
+				if !ok {
+					return
+				}
+				s.nudge()
+			}
+		}
+	})
 }
 
 // nudge has the log read now. Nudges while it is being read count as one.

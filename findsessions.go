@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
 )
 
 // SessionQuery says which live sessions are wanted: those that meet every
@@ -35,7 +37,9 @@ const (
 // FindSessions finds live sessions for an administrator. ErrInvalidRequest if
 // the cursor is not known.
 func (s *Service) FindSessions(ctx context.Context, q SessionQuery) (FoundSessions, error) {
-	return FindSessions(ctx, s.cfg.Sessions, q, s.now())
+	found, err := FindSessions(ctx, s.cfg.Sessions, q, s.now())
+	found.Sessions = slices.DeleteFunc(found.Sessions, func(rec Session) bool { return s.knownEnd(&rec) != token.Revocation{} })
+	return found, err
 }
 
 // FindSessions finds sessions that are live at now, for a program beside the

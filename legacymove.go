@@ -18,7 +18,7 @@ func (s *Service) moveIn(ctx context.Context, o *oldToken, p Presented, mark Mar
 		return t, true, unavailable(err)
 	}
 	rec := s.moved(o, p, now)
-	reason, err := s.barred(ctx, o, &rec, Standing{Disabled: !found || u.Disabled, Mark: mark}, now)
+	reason, err := s.barred(ctx, o, &rec, Standing{Disabled: !found || u.Disabled, Mark: mark, Known: s.knownEnd(&rec)}, now)
 	if err != nil {
 		return t, true, err
 	}
@@ -98,7 +98,7 @@ func (s *Service) placeTaken(ctx context.Context, o *oldToken, now time.Time) (b
 	}
 	newer := 0
 	for _, rec := range all {
-		if rec.Live(mark, now) && rec.AuthTime.After(o.auth) {
+		if s.live(&rec, mark, now) && rec.AuthTime.After(o.auth) {
 			newer++
 		}
 	}

@@ -148,6 +148,9 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	if u.Disabled {
 		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
 	}
+	if err := s.endsApplied(ctx); err != nil { // the one that it could be taken for
+		return api.Tokens{}, err
+	}
 	now := s.now()
 	secret := token.NewSecret()
 	ends := now.Add(s.cfg.Policy.SessionTTL)

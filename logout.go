@@ -76,10 +76,10 @@ func (s *Service) end(ctx context.Context, key SessionKey, reason string, by Cli
 
 // noteEnd makes an end that the store holds felt here at once.
 func (s *Service) noteEnd(ctx context.Context, key SessionKey, reason string, at time.Time, by Client) {
-	s.revoke(sessionRevocation(key, reason, at))
+	s.revoke(endOfSession(key, reason, at))
 	s.emit(ctx, Event{At: at, Kind: EventSessionEnded, User: key.User, Session: key.ID, Reason: reason, Client: by})
 }
 
-func sessionRevocation(key SessionKey, reason string, at time.Time) token.Revocation {
-	return token.Revocation{Kind: token.KindSession, ID: key.ID, Reason: reason, At: at}
+func endOfSession(key SessionKey, reason string, at time.Time) pastEnd {
+	return pastEnd{user: key.User, Revocation: token.Revocation{Kind: token.KindSession, ID: key.ID, Reason: reason, At: at}}
 }

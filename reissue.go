@@ -22,11 +22,15 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 	if old != nil && !old.found {
 		return api.Tokens{}, s.refuseOld(ctx, old, api.ReasonUnknown, p.Client, s.now())
 	}
+	if err := s.endsApplied(ctx); err != nil {
+		return api.Tokens{}, err
+	}
 	key := SessionKey{User: p.Refresh.Subject, ID: p.Refresh.SessionID()}
 	u, found, err := s.users.byID(ctx, key.User)
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
 	}
+	var before token.Revocation // that was known when the record was read
 	// Each round means that another request changed the record meanwhile, and
 	// then the reuse window is open: more than a few rounds is a sick store.
 	for range 8 {
@@ -47,11 +51,20 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 			}
 			continue
 		}
-		barred := !found || u.Disabled
-		d := Decide(known, Standing{Disabled: barred, Mark: mark}, p, now, s.cfg.Policy)
+		who := Standing{Disabled: !found || u.Disabled, Mark: mark, Known: s.knownEnd(known)}
+		if who.Known != (token.Revocation{}) && !rec.ended(mark) {
+			if who.Known != before { // the record may be older than the end
+				before = who.Known
+				continue
+			}
+			if err := s.endAgain(ctx, key, who.Known); err != nil {
+				return api.Tokens{}, err
+			}
+		}
+		d := Decide(known, who, p, now, s.cfg.Policy)
 		// A session that ended for reason disabled says so for ever: whoever has
 		// been enabled again must not be ended by it once more.
-		if barred && d.Outcome == Refuse {
+		if who.Disabled && d.Outcome == Refuse {
 			s.endDisabled(ctx, key.User)
 		}
 		t, done, err := s.apply(ctx, rec, d, p, u, now)
@@ -155,7 +168,7 @@ func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presente
 		if !ended { // it ended otherwise meanwhile: say how
 			return t, false, nil
 		}
-		s.revoke(sessionRevocation(key, api.ReasonReused, now))
+		s.revoke(endOfSession(key, api.ReasonReused, now))
 		event.Kind, event.Reason = EventReused, api.ReasonReused
 		s.emit(ctx, event)
 		return t, true, d.Err

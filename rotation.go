@@ -23,10 +23,13 @@ type Presented struct {
 	Client      Client        // who asks; Label is ignored
 }
 
-// Standing is what the user table and the marks say of the session's user.
+// Standing is what is known of the session's user besides the record.
 type Standing struct {
 	Disabled bool // or gone
 	Mark     Mark
+	// Known is an end that this node made or saw. A store that lost writes may
+	// have lost it; the zero value ended nothing.
+	Known token.Revocation
 }
 
 // Outcome says what to do with a reissue.
@@ -106,6 +109,8 @@ func over(rec *Session, who Standing, now time.Time) string {
 		return rec.EndReason
 	case who.Mark.Covers(rec.AuthTime):
 		return who.Mark.Reason
+	case who.Known.Covers(rec.proof()): // what a node knows to be ended stays ended
+		return who.Known.Reason
 	case who.Disabled:
 		return api.ReasonDisabled
 	case !now.Before(rec.Ends):

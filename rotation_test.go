@@ -45,6 +45,10 @@ func TestDecideIsTheTable(t *testing.T) {
 	marked := func(at time.Duration) Standing {
 		return Standing{Mark: Mark{NotBefore: noon.Add(at), Reason: api.ReasonPasswordChanged, Version: 1}}
 	}
+	known := func(r token.Revocation) Standing {
+		r.Reason = api.ReasonSignedOut
+		return Standing{Known: r}
+	}
 	advancedAt := func(from *Session, at time.Duration, key [32]byte, idle time.Duration) Session {
 		next := *from
 		next.Generation++
@@ -77,6 +81,13 @@ func TestDecideIsTheTable(t *testing.T) {
 		{1, "user disabled or gone", live, Standing{Disabled: true}, 7, none, false, second, Refuse, api.ReasonDisabled, Session{}},
 		{1, "auth_time before the mark", live, marked(-day), 7, none, false, second, Refuse, api.ReasonPasswordChanged, Session{}},
 		{1, "auth_time equal to the mark", live, marked(-10 * day), 7, none, false, second, Refuse, api.ReasonPasswordChanged, Session{}},
+		{1, "known to be ended, whatever the record says", live, known(token.Revocation{Kind: token.KindSession, ID: "s"}), 7, keyK, true, second, Refuse, api.ReasonSignedOut, Session{}},
+		{1, "known to be ended beats a token ahead of the record", live, known(token.Revocation{Kind: token.KindSession, ID: "s"}), 9, none, false, second, Refuse, api.ReasonSignedOut, Session{}},
+		{1, "known: the user's, auth_time equal to it", live, known(token.Revocation{Kind: token.KindUser, ID: "u", NotBefore: noon.Add(-10 * day)}), 7, none, false, second, Refuse, api.ReasonSignedOut, Session{}},
+		{1, "known: everybody's", live, known(token.Revocation{Kind: token.KindAll, NotBefore: noon}), 7, none, false, second, Refuse, api.ReasonSignedOut, Session{}},
+		{1, "known, but the record says why", with(func(s *Session) { s.Ended, s.EndReason = noon, api.ReasonReused }), known(token.Revocation{Kind: token.KindAll, NotBefore: noon}), 7, none, false, second, Refuse, api.ReasonReused, Session{}},
+		{4, "known: another session's", live, known(token.Revocation{Kind: token.KindSession, ID: "t"}), 7, none, false, second, AccessOnly, "", Session{}},
+		{4, "known: the user's, auth_time later", live, known(token.Revocation{Kind: token.KindUser, ID: "u", NotBefore: noon.Add(-10*day - second)}), 7, none, false, second, AccessOnly, "", Session{}},
 		{4, "auth_time later than the mark", live, marked(-10*day - second), 7, none, false, second, AccessOnly, "", Session{}},
 
 		{2, "ahead by one", live, ok, 8, none, false, second, Restore, "", Session{}},

@@ -66,7 +66,7 @@ type Config struct {
 
 	UserCache time.Duration // how long a user's roles and standing are believed; at most 5 s; 0: 5 s; negative: not at all
 
-	Now     func() time.Time             // nil: time.Now. The store's clock, where it has one
+	Now     func() time.Time             // nil: time.Now. Where several nodes share a store: Clock.Now
 	OnEvent func(context.Context, Event) // nil: none. Called in line, concurrently; must be quick
 	Log     *slog.Logger                 // nil: slog.Default(). Troubles in the background only
 }
@@ -91,11 +91,13 @@ type Service struct {
 	limiter limiter
 	audit   auditor
 	revoked token.Revoked
+	memory  endMemory
 	cursor  string // of the revocation log; the follower's own
 
-	wake     chan struct{} // has the log read at once
-	watching watchers
-	closing  <-chan struct{}
+	wake      chan struct{} // has the log read at once
+	watching  watchers
+	followers followers // of the log, elsewhere
+	closing   <-chan struct{}
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -127,6 +129,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	background, stop := context.WithCancel(context.Background())
 	s.stop, s.closing = stop, background.Done()
+	s.passNudges(background)
 	s.goEvery(background, followEvery, s.wake, "follow the revocation log", s.followOnce)
 	s.goEvery(background, cfg.KeyPolicy.Reload, nil, "reload the keys", s.loadKeys)
 	s.goEvery(background, sweepEvery, nil, "clean up", s.sweepOnce)

@@ -54,6 +54,15 @@ func (s *Session) Live(mark Mark, now time.Time) bool {
 	return s.Ended.IsZero() && !mark.Covers(s.AuthTime) && now.Before(s.IdleExpires) && now.Before(s.Ends)
 }
 
+// ended reports whether the store says that the session was ended, mark being the
+// user's.
+func (s *Session) ended(mark Mark) bool { return !s.Ended.IsZero() || mark.Covers(s.AuthTime) }
+
+// proof is what of the session's access tokens tells whether they are revoked.
+func (s *Session) proof() *token.Access {
+	return &token.Access{Subject: s.User, SessionID: s.ID, AuthTime: s.AuthTime}
+}
+
 // Mark ends everything of a user up to a moment: sessions and access tokens
 // with auth_time ≤ NotBefore. The zero Mark ends nothing.
 type Mark struct {
@@ -143,7 +152,9 @@ type SessionStore interface {
 	// Revocations gives at most limit entries of the log after the cursor, in
 	// an order in which no entry can appear later before one already given. An
 	// empty cursor, or one that the store does not know (it was restored from a
-	// backup, or started anew), gives the log from its beginning, with Reset.
+	// backup, started anew, or lost entries in a fail-over), gives the log from its
+	// beginning, with Reset: the nodes then apply again what they know to have
+	// ended in the last minute.
 	Revocations(ctx context.Context, after string, limit int) (RevocationPage, error)
 
 	// Sweep deletes sessions that ran out, and log entries written, before the
@@ -152,6 +163,23 @@ type SessionStore interface {
 	// batches, in which limit also bounds, times a constant, the sessions looked
 	// at, and never keeps other calls waiting for more than one batch.
 	Sweep(ctx context.Context, sessions, log time.Time, limit int) (deleted int, err error)
+}
+
+// Nudger is what a [SessionStore] may have besides: it tells of new entries in the
+// log, so that nodes need not wait for their next look. They look all the same:
+// nudges may come late, be lost, and come without need.
+type Nudger interface {
+	// Nudges gives a channel for one follower, the same at every call, in which
+	// nudges that nobody has taken count as one; nil for none.
+	Nudges() <-chan struct{}
+}
+
+// RecordScanner is what a [SessionStore] has besides whose sessions can move to
+// another store.
+type RecordScanner interface {
+	// ScanRecords is as Scan, but gives ended sessions as well, for as long as they
+	// are kept; those of one user in one piece, one behind the other.
+	ScanRecords(ctx context.Context, after string, limit int) (SessionPage, error)
 }
 
 // SessionPage is a piece of all sessions.

@@ -39,7 +39,7 @@ func (s *Service) SessionsOf(ctx context.Context, user string) ([]Session, error
 	now := s.now()
 	live := all[:0]
 	for _, rec := range all {
-		if rec.Live(mark, now) {
+		if s.live(&rec, mark, now) {
 			live = append(live, rec)
 		}
 	}
@@ -120,7 +120,7 @@ func (s *Service) endUser(ctx context.Context, user, keep, reason string) (int, 
 		return 0, unavailable(err)
 	}
 	s.users.forget(user)
-	s.revoke(token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now})
+	s.revoke(pastEnd{keep: keep, Revocation: token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now}})
 	s.emit(ctx, Event{At: now, Kind: EventUserEnded, User: user, Reason: reason})
 	return n, nil
 }
@@ -147,7 +147,7 @@ func (s *Service) EndAll(ctx context.Context, reason string) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	s.revoke(token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now})
+	s.revoke(pastEnd{Revocation: token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now}})
 	s.emit(ctx, Event{At: now, Kind: EventAllEnded, Reason: reason})
 	return nil
 }

@@ -160,3 +160,20 @@ type AuditPage struct {
 	More    bool         `json:"more"` // there is more to read now
 	Next    string       `json:"next"` // the parameter after of the next page, now or later
 }
+
+// FollowerList is the body of GET /admin/api/feed: who follows the feed of
+// revocations at the node that answers.
+type FollowerList struct {
+	Followers []FollowerInfo `json:"followers"`
+}
+
+// FollowerInfo is one connection to the feed.
+type FollowerInfo struct {
+	ClientID    string    `json:"clientId"`
+	Address     string    `json:"address,omitempty"`
+	ConnectedAt time.Time `json:"connectedAt"`
+	// CurrentAt is up to when everything was sent; absent: not everything yet.
+	CurrentAt     *time.Time `json:"currentAt,omitempty"`
+	BehindSeconds float64    `json:"behindSeconds"` // since CurrentAt, or ConnectedAt; up to a second is normal
+	Position      string     `json:"position"`      // the cursor behind what was sent
+}

@@ -31,7 +31,8 @@ type FeedKeySet struct {
 }
 
 // FeedNow is the issuer's clock. Entries may be forgotten KeepSeconds after
-// their At, or their NotBefore where that is later, by this clock.
+// their At, or their NotBefore where that is later, by this clock and by that of
+// whoever checks the tokens: where that lags, tokens live longer.
 type FeedNow struct {
 	Time        time.Time `json:"time"`
 	KeepSeconds int64     `json:"keepSeconds"`

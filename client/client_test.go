@@ -180,6 +180,24 @@ func TestASessionStaysFresh(t *testing.T) {
 	}
 }
 
+// A laptop's sleep is part of a token's life: what Go measures time by stands
+// still meanwhile, so it must not be what is compared.
+func TestASleepIsPartOfATokensLife(t *testing.T) {
+	b := newBench(t)
+	store := client.Memory()
+	c, err := client.New(client.Options{URL: b.srv.URL, Store: store, Transport: b.wire}) // by the real clock
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Adopt(t.Context(), b.started()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Load(t.Context())
+	if err != nil || s.AccessExpires != s.AccessExpires.Round(0) || s.RefreshAt != s.RefreshAt.Round(0) { // == sees it, Equal does not
+		t.Errorf("%v: expires %s, reissue at %s", err, s.AccessExpires, s.RefreshAt)
+	}
+}
+
 // The moment is a random one of the last tenth: a thief must not foresee it.
 func TestReissuesAreSpreadOverTheLastTenth(t *testing.T) {
 	b := newBench(t)

@@ -14,6 +14,10 @@ import (
 
 var _ guard.Reissuer = (*client.Reissuer)(nil)
 
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // SYSTEM A10, from another process: twenty requests with one expired token are
 // one rotation, over HTTP to the issuer.
 func TestInlineFromAnotherProcess(t *testing.T) {
@@ -65,6 +69,19 @@ func TestInlineFromAnotherProcess(t *testing.T) {
 	_, err = issuer.Reissue(t.Context(), api.ReissueRequest{RefreshToken: sent.RefreshToken})
 	if !errors.Is(err, api.LoginRequired(api.ReasonReused)) {
 		t.Errorf("%v", err)
+	}
+	// What is between may set cookies of its own: a rotation must not be lost to it.
+	sent = b.srv.SignIn("id-anna")
+	b.srv.Advance(life)
+	issuer.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := b.wire.RoundTrip(r)
+		if err == nil {
+			resp.Header.Add("Set-Cookie", "node=2; Path=/")
+		}
+		return resp, err
+	})
+	if got, err := issuer.Reissue(t.Context(), api.ReissueRequest{RefreshToken: sent.RefreshToken}); err != nil || !got.SetCookie || got.RefreshToken == "" {
+		t.Errorf("behind a proxy that sets a cookie: %v", err)
 	}
 	issuer.URL = "http://login.example.com"
 	if _, err := issuer.Reissue(t.Context(), api.ReissueRequest{RefreshToken: sent.RefreshToken}); err == nil {

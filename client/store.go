@@ -69,11 +69,12 @@ func (m *memory) Save(_ context.Context, s State) error {
 }
 
 // take puts an answer's tokens into the state. The access token's life is
-// counted from now, by this machine's clock, however wrong that is.
+// counted from now, by this machine's clock, however wrong that is: it goes on
+// while the machine sleeps, as time since a moment does not.
 func (s *State) take(t api.TokenResponse, now time.Time) {
 	life := time.Duration(t.ExpiresIn) * time.Second
 	s.AccessToken, s.SessionID = t.AccessToken, t.SessionID
-	s.AccessExpires = now.Add(life)
+	s.AccessExpires = now.Round(0).Add(life)
 	s.RefreshAt = s.AccessExpires.Add(-fraction(life / 10))
 	if t.RefreshToken != "" {
 		s.RefreshToken = t.RefreshToken

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,11 @@ type Options struct {
 	// negative: none. A token takes about 1.5 KB.
 	CacheSize int
 	Now       func() time.Time // nil: time.Now
+	// OnRefused is told why Required refused a request, or Optional took one for a
+	// stranger's though it brought something: err's text has the cause, such as
+	// another audience, which the answer keeps to itself. It is called concurrently
+	// and must be quick; nil: nobody is told.
+	OnRefused func(r *http.Request, err error)
 }
 
 // Guard checks access tokens. It is safe for concurrent use.
@@ -49,6 +55,7 @@ type Guard struct {
 	src      Issuer
 	verifier token.AccessVerifier
 	now      func() time.Time
+	told     func(*http.Request, error)
 	follows  follower // nil for an issuer in the same process
 	// verified holds tokens that were checked in full before. Only they enter
 	// it, so garbage can neither fill nor flush it.
@@ -81,10 +88,14 @@ func New(src Issuer, o Options) (*Guard, error) {
 		src:      src,
 		verifier: token.AccessVerifier{Issuer: o.Issuer, Audience: o.Audience, Leeway: o.Leeway},
 		now:      o.Now,
+		told:     o.OnRefused,
 	}
 	g.follows, _ = src.(follower)
 	if g.now == nil {
 		g.now = time.Now
+	}
+	if g.told == nil {
+		g.told = func(*http.Request, error) {}
 	}
 	size := o.CacheSize
 	if size == 0 {

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -239,6 +240,47 @@ func TestMiddleware(t *testing.T) {
 }
 
 // Garbage must neither fill the memory of verified tokens nor push them out.
+// Whoever runs the service learns why, which the answer keeps to itself.
+func TestRefusalsAreTold(t *testing.T) {
+	var told []error
+	f := newFixture(t, token.ES256, func(o *guard.Options) { o.OnRefused = func(_ *http.Request, err error) { told = append(told, err) } })
+	foreign := "Bearer " + f.sign(func(a *token.Access) { a.Audience = []string{"https://other.example"} })
+	required, optional := f.Required(says), f.Optional(says)
+	for _, c := range []struct {
+		name, authorization string
+		handler             http.Handler
+		want                error // nil: nothing is told
+		says                string
+	}{
+		{"required: good", "Bearer " + f.sign(), required, nil, ""},
+		{"required: for another audience", foreign, required, api.ErrInvalidToken, "audience"},
+		{"required: nobody", "", required, api.ErrUnauthenticated, ""},
+		{"required: without the role", "Bearer " + f.sign(), f.Required(says, "admin"), api.ErrAccessDenied, ""},
+		{"optional: good", "Bearer " + f.sign(), optional, nil, ""},
+		{"optional: for another audience", foreign, optional, api.ErrInvalidToken, "audience"},
+		{"optional: nobody is no refusal", "", optional, nil, ""},
+	} {
+		told = nil
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		if c.authorization != "" {
+			r.Header.Set("Authorization", c.authorization)
+		}
+		c.handler.ServeHTTP(w, r)
+		if c.want == nil {
+			if len(told) != 0 {
+				t.Errorf("%s: told %v", c.name, told)
+			}
+			continue
+		}
+		if len(told) != 1 || !errors.Is(told[0], c.want) || !strings.Contains(told[0].Error(), c.says) {
+			t.Errorf("%s: told %v", c.name, told)
+		}
+		if c.says != "" && strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("SECURITY 61: %s: the answer tells it too: %s", c.name, w.Body)
+		}
+	}
+}
+
 func TestWarmCheckAllocatesNothing(t *testing.T) {
 	f := newFixture(t, token.ES256)
 	good := f.sign()

@@ -211,16 +211,13 @@ func (in *Inliner) sameOrigin(r *http.Request) error {
 	return api.OriginProof(r)
 }
 
-// issuerError keeps the issuer's refusals. Whatever else failed is not the
-// session's end (SECURITY 62).
+// issuerError keeps the two refusals that the rotation rule knows. Whatever else
+// failed, or something in between said, is not the session's end (SECURITY 62).
 func issuerError(err error) error {
-	if e, ok := errors.AsType[*api.Error](err); ok && e.Status < http.StatusInternalServerError && e.Status != http.StatusTooManyRequests {
-		return e
+	if errors.Is(err, api.ErrLoginRequired) || errors.Is(err, api.ErrInvalidToken) {
+		return err
 	}
-	if errors.Is(err, api.ErrUnavailable) {
-		return api.ErrUnavailable.Wrap(err).After(max(api.AsError(err).RetryAfter, api.ErrUnavailable.RetryAfter))
-	}
-	return api.ErrUnavailable.Wrap(err)
+	return api.ErrUnavailable.Wrap(err).After(max(api.AsError(err).RetryAfter, api.ErrUnavailable.RetryAfter))
 }
 
 // newTokenError: a token just made that does not pass was ended in this moment,

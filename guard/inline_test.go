@@ -191,6 +191,9 @@ func TestInlineIsTheTable(t *testing.T) {
 		{"the issuer does not answer", "GET", func(c came) sent { c.failing(errors.New("connection refused")); return sent{c.cookie()} }, none, "503 unavailable", "refused"},
 		{"the issuer has a fault", "GET", func(c came) sent { c.failing(api.ErrUnavailable.WithStatus(500)); return sent{c.cookie()} }, none, "503 unavailable", "refused"},
 		{"the issuer is asked too often", "GET", func(c came) sent { c.failing(api.ErrRateLimited); return sent{c.cookie()} }, none, "503 unavailable", "refused"},
+		{"a proxy answers for the issuer: 401", "GET", func(c came) sent { c.failing(api.ReadProblem(401, nil, []byte("<html>"))); return sent{c.cookie()} }, none, "503 unavailable", "refused"},
+		{"a proxy answers for the issuer: 403", "GET", func(c came) sent { c.failing(api.ReadProblem(403, nil, []byte("<html>"))); return sent{c.cookie()} }, none, "503 unavailable", "refused"},
+		{"something else is where the issuer should be", "GET", func(c came) sent { c.failing(api.ErrNotFound); return sent{c.cookie()} }, none, "503 unavailable", "refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, mode := range []string{"optional", "required"} {
@@ -522,3 +525,14 @@ type exampleT struct{ testing.TB }
 
 func (exampleT) Helper()        {}
 func (exampleT) Cleanup(func()) {}
+
+// An issuer that says how long it is away is believed, whoever says it.
+func TestInlinePassesRetryAfterOn(t *testing.T) {
+	for _, err := range []error{api.ErrUnavailable.After(7 * time.Second), api.ErrRateLimited.After(7 * time.Second)} {
+		b := newBench(t, guard.InlineOptions{})
+		b.issuer.fails = err
+		if resp := b.ask(b.guard.Required(says), "GET", cookie("x")); resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "7" {
+			t.Errorf("%v: %d, %v", err, resp.StatusCode, resp.Header)
+		}
+	}
+}

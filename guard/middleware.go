@@ -30,6 +30,7 @@ func (g *Guard) Required(h http.Handler, roles ...string) http.Handler {
 			err = api.ErrAccessDenied.With("This needs the role %s.", strings.Join(roles, " or "))
 		}
 		if err != nil {
+			g.told(r, err)
 			api.WriteProblem(w, err)
 			return
 		}
@@ -45,6 +46,9 @@ func (g *Guard) Required(h http.Handler, roles ...string) http.Handler {
 func (g *Guard) Optional(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, err := g.fromRequest(r)
+		if err != nil && !errors.Is(err, api.ErrUnauthenticated) {
+			g.told(r, err)
+		}
 		switch {
 		case refused(r) != nil: // Inline has said so: anonymous
 		case errors.Is(err, api.ErrUnavailable):

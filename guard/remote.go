@@ -60,14 +60,11 @@ type RemoteOptions struct {
 type RemoteIssuer struct {
 	o       RemoteOptions
 	http    *http.Client
-	begun   time.Time
 	silence time.Duration // after it the connection counts as dead
 
 	keys    atomic.Pointer[token.KeySet]
 	revoked token.Revoked
-	// heard is when the picture was last known to be whole: nanoseconds after
-	// begun; negative: never.
-	heard atomic.Int64
+	heard   atomic.Pointer[time.Time] // when the picture was last known to be whole; nil: never
 
 	mu     sync.Mutex
 	feed   feedState
@@ -75,7 +72,7 @@ type RemoteIssuer struct {
 	passed bool          // the metadata were checked
 	first  chan struct{} // closed when the picture is whole for the first time
 	fetch  chan struct{} // has the keys fetched
-	fetchM sync.Mutex    // one fetch of the keys at a time
+	turn   chan struct{} // one fetch of the keys at a time
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -94,11 +91,10 @@ func Remote(ctx context.Context, o RemoteOptions) (*RemoteIssuer, error) {
 		return nil, err
 	}
 	r := &RemoteIssuer{
-		o: o, http: newHTTP(o.Transport), begun: o.Now(),
+		o: o, http: newHTTP(o.Transport),
 		silence: min(feedSilence, o.StaleAfter/2), // so that there is time to connect anew
-		first:   make(chan struct{}), fetch: make(chan struct{}, 1),
+		first:   make(chan struct{}), fetch: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 	}
-	r.heard.Store(-1)
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultStart)
@@ -120,7 +116,7 @@ func Remote(ctx context.Context, o RemoteOptions) (*RemoteIssuer, error) {
 	}
 	if err := r.whole(ctx, failed); err != nil && r.offline(err) != nil {
 		r.Close()
-		return nil, fmt.Errorf("guard: follow the issuer %s: %w", o.Issuer, err)
+		return nil, fmt.Errorf("guard: follow the issuer %s: %w.%s", o.Issuer, err, remedy(err))
 	}
 	return r, nil
 }
@@ -171,8 +167,18 @@ func (r *RemoteIssuer) Fresh(now time.Time) error {
 }
 
 func (r *RemoteIssuer) stale(now time.Time) bool {
+	age, known := r.age(now)
+	return !known || age > r.o.StaleAfter
+}
+
+// age is how old the picture is, by the clock that says more: the one that runs
+// evenly stands still while the machine sleeps, the other one may be set.
+func (r *RemoteIssuer) age(now time.Time) (age time.Duration, known bool) {
 	heard := r.heard.Load()
-	return heard < 0 || now.Sub(r.begun)-time.Duration(heard) > r.o.StaleAfter
+	if heard == nil {
+		return 0, false
+	}
+	return max(now.Sub(*heard), now.Round(0).Sub(heard.Round(0))), true
 }
 
 func (o RemoteOptions) withDefaults() (RemoteOptions, error) {

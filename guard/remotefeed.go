@@ -140,7 +140,11 @@ func (r *RemoteIssuer) opened() {
 func (r *RemoteIssuer) lost(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.feed.trouble == nil {
+	switch {
+	case r.feed.trouble != nil: // told already
+	case r.feed.connects == 0:
+		r.o.Log.Warn("cannot follow the issuer yet", "issuer", r.o.Issuer, "error", err)
+	default:
 		r.o.Log.Warn("does not follow the issuer any more; trying again", "issuer", r.o.Issuer, "error", err)
 	}
 	r.feed.connected, r.feed.trouble = time.Time{}, err
@@ -217,13 +221,14 @@ func (r *RemoteIssuer) takeNow(data []byte) error {
 		f.offsetSeen, f.offsetBest = true, f.offset
 	}
 	late := f.offsetBest - f.offset
-	r.heard.Store(max(0, int64(now.Sub(r.begun)-late)))
+	heard := now.Add(-late)
+	r.heard.Store(&heard)
 	if late > r.silence {
 		return errLate
 	}
 	if in.Time.Sub(f.swept).Abs() >= forgetEvery {
 		f.swept = in.Time
-		r.revoked.Forget(in.Time.Add(-time.Duration(in.KeepSeconds) * time.Second))
+		r.forget(in.Time, now, time.Duration(in.KeepSeconds)*time.Second)
 	}
 	select {
 	case <-r.first:
@@ -231,6 +236,16 @@ func (r *RemoteIssuer) takeNow(data []byte) error {
 		close(r.first)
 	}
 	return nil
+}
+
+// forget drops what concerns no token that can be alive, by the issuer's clock
+// and by this machine's: where that lags, expired tokens are accepted for so much
+// longer, and one that was ended must not come back to life.
+func (r *RemoteIssuer) forget(theirs, ours time.Time, keep time.Duration) {
+	if ours.Before(theirs) {
+		theirs = ours
+	}
+	r.revoked.Forget(theirs.Add(-keep))
 }
 
 // A backoff is the time between tries: from a quarter of a second to five, each

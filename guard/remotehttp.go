@@ -66,7 +66,9 @@ type statusError struct {
 	after  time.Duration // Retry-After
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("it answers %d: %s", e.status, e.detail) }
+func (e *statusError) Error() string {
+	return fmt.Sprintf("it answers %d: %s", e.status, strings.TrimSuffix(e.detail, "."))
+}
 
 // finalError is one that waiting does not mend.
 type finalError struct{ error }

@@ -59,6 +59,9 @@ func (r *RemoteIssuer) firstKeys(ctx context.Context) error {
 		if err == nil || isFinal(err) {
 			return err
 		}
+		if wait.tries == 0 {
+			r.o.Log.Warn("waits for the issuer", "issuer", r.o.Issuer, "error", err)
+		}
 		if !wait.next(ctx, err) {
 			return err
 		}
@@ -113,8 +116,12 @@ func (r *RemoteIssuer) metadata(ctx context.Context) ([]byte, error) {
 
 // fetchKeys fetches the key set and puts it in force.
 func (r *RemoteIssuer) fetchKeys(ctx context.Context) error {
-	r.fetchM.Lock()
-	defer r.fetchM.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done(): // whoever fetches takes longer than this caller can wait
+		return ctx.Err()
+	}
 	set, header, err := r.published(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -43,8 +44,8 @@ func (r *RemoteIssuer) Stats() RemoteStats {
 		ClockOffset: r.feed.offset.Round(time.Millisecond),
 		Reconnects:  max(r.feed.connects, 1) - 1, Resets: r.feed.resets,
 	}
-	if heard := r.heard.Load(); heard >= 0 {
-		s.Age = now.Sub(r.begun) - time.Duration(heard)
+	if age, known := r.age(now); known {
+		s.Age = age
 	}
 	s.Refusing = s.Stale && r.o.Stale == FailClosed
 	for _, k := range r.keys.Load().Keys() {
@@ -84,8 +85,12 @@ func (r *RemoteIssuer) troubles(s RemoteStats, now time.Time) (all []string) {
 
 // remedy is what to do about a feed that is refused.
 func remedy(err error) string {
-	if isFinal(err) {
-		return " This does not mend itself: look at the issuer's URL, and at the client with pawl client list; it needs the scope feed."
+	var status *statusError
+	switch {
+	case errors.As(err, &status) && unregistered(status):
+		return " Look at the client with pawl client list: it needs the scope feed. If its secret is lost, remove the client and add it again."
+	case isFinal(err):
+		return " This does not mend itself: look at the issuer's URL."
 	}
 	return ""
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -28,28 +27,29 @@ type rule struct {
 func handleAdmin[In any](s *server, method, pattern string, ru rule, f func(*call, In) (any, error)) {
 	next := endpoint(s, ru.body, f)
 	s.routes.add(method, pattern, s.protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := s.enter(w, r, ru)
+		actor, err := s.enter(w, r, ru)
 		if err != nil {
 			fail(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r.WithContext(pawl.WithActor(r.Context(), actor)))
 	})))
 }
 
-// enter gives the context of whoever may go on. What is wrong with the query is
-// told only to them.
-func (s *server) enter(w http.ResponseWriter, r *http.Request, ru rule) (context.Context, error) {
+// enter gives whoever may go on. What is wrong with the query is told only to
+// them.
+func (s *server) enter(w http.ResponseWriter, r *http.Request, ru rule) (pawl.Actor, error) {
 	actor, err := s.admit(w.Header(), r, ru)
 	if err != nil {
-		return nil, err
+		return actor, err
 	}
-	if actor.Why, err = ru.read(r); err != nil {
-		return nil, err
-	}
+	actor.Why, err = ru.read(r)
 	actor.Client = pawl.Client{Address: s.clientAddress(r), Agent: api.ShortAgent(r.UserAgent())}
-	return pawl.WithActor(r.Context(), actor), nil
+	return actor, err
 }
+
+// byClient and an id is Actor.By of a registered client.
+const byClient = "client:"
 
 // challengeBasic is what a registered client is asked for (RFC 7617 §2).
 const challengeBasic = `Basic realm="pawl"`
@@ -98,7 +98,7 @@ func (s *server) admitClient(r *http.Request, authorization, scope string) (pawl
 	case !client.Has(scope):
 		return pawl.Actor{}, api.ErrAccessDenied.With("This needs the scope %s. Remove the client and add it again with that.", scope)
 	}
-	return pawl.Actor{By: "client:" + client.ID, Limited: true}, nil
+	return pawl.Actor{By: byClient + client.ID, Limited: true}, nil
 }
 
 // basicCredentials reads the header as RFC 6749 section 2.3.1 wants it written:

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"time"
+
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 )
@@ -32,4 +34,20 @@ func Routes(svc *pawl.Service) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// FeedStep gives what followers are told of a step when a heartbeat is due.
+func FeedStep(svc *pawl.Service, step pawl.LogStep) (string, error) {
+	s, err := newServer(svc, Options{})
+	if err != nil {
+		return "", err
+	}
+	f, due := newFeed(s), make(chan time.Time, 1)
+	due <- time.Time{}
+	f.tick, f.keys = &time.Ticker{C: due}, step.Keys
+	me, _ := svc.Follow("x", "")
+	defer me.Stop()
+	f.step(step)
+	c, _, _ := f.ring.at(0)
+	return string(c.data), nil
 }

@@ -3,8 +3,8 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pawlauth/pawl"
@@ -38,8 +38,6 @@ type feed struct {
 	beat uint64
 	keys *token.KeySet
 
-	followers atomic.Int64
-
 	mu       sync.Mutex
 	stopping map[*http.Server]chan struct{} // closed when the server shuts down
 	reviewed map[string]review              // by Authorization
@@ -52,12 +50,16 @@ type review struct {
 	out  bool
 }
 
-func (s *server) mountFeed() {
-	f := &feed{
+func newFeed(s *server) *feed {
+	return &feed{
 		server: s, ring: newFeedRing(), reads: make(chan struct{}, feedReads), write: feedWrite, tick: time.NewTicker(feedBeat),
 		stopping: map[*http.Server]chan struct{}{}, reviewed: map[string]review{},
 		wallNow: time.Now,
 	}
+}
+
+func (s *server) mountFeed() {
+	f := newFeed(s)
 	s.svc.Watch(f.step)
 	s.routes.add(http.MethodGet, api.FeedPath, s.protect(http.HandlerFunc(f.serve)))
 }
@@ -68,7 +70,7 @@ func (f *feed) step(l pawl.LogStep) {
 	c := chunk{cursor: l.Cursor}
 	turned := l.Keys != f.keys
 	f.keys = l.Keys
-	if f.followers.Load() == 0 { // who comes now reads the store
+	if f.svc.FollowerCount() == 0 { // who comes now reads the store
 		return
 	}
 	c.data = appendPage(c.data, l.RevocationPage)
@@ -78,7 +80,8 @@ func (f *feed) step(l pawl.LogStep) {
 	if !l.More && f.due() {
 		f.beat++
 		c.beat = f.beat
-		c.data = f.appendNow(c.data, l.Cursor)
+		c.now = f.svc.Now()
+		c.data = f.appendNow(c.data, l.Cursor, c.now)
 	}
 	if len(c.data) > 0 {
 		f.ring.put(c)
@@ -97,18 +100,19 @@ func (f *feed) due() bool {
 // serve is GET /api/revocations.
 func (f *feed) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if _, err := f.enter(w, r, rule{scope: pawl.ScopeFeed, noAdmin: true}); err != nil {
+	actor, err := f.enter(w, r, rule{scope: pawl.ScopeFeed, noAdmin: true})
+	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	if n := f.followers.Add(1); n > maxFollowers {
-		f.followers.Add(-1)
+	me, count := f.svc.Follow(strings.TrimPrefix(actor.By, byClient), actor.Client.Address)
+	defer me.Stop()
+	if count > maxFollowers {
 		fail(w, r, api.ErrUnavailable.With("Too many follow the feed here already. Try again, at another node if there is one.").After(feedRetry))
 		return
 	}
-	defer f.followers.Add(-1)
 	// The first page comes before the status: a store that fails is a 503.
-	st := &stream{feed: f, w: w, r: r, control: http.NewResponseController(w), cursor: r.Header.Get("Last-Event-ID")}
+	st := &stream{feed: f, me: me, w: w, r: r, control: http.NewResponseController(w), cursor: r.Header.Get("Last-Event-ID")}
 	page, err := st.read(r.Context())
 	if err != nil {
 		fail(w, r, err)

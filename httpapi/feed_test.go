@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ type listener struct {
 	t      testing.TB
 	events chan told // closed at the end
 	header http.Header
+	ctx    context.Context
 	stop   context.CancelFunc
 }
 
@@ -51,7 +54,7 @@ func followFeed(t testing.TB, client *http.Client, r *http.Request) *listener {
 	if resp.StatusCode != 200 {
 		t.Fatalf("the feed: %s", resp.Status)
 	}
-	l := &listener{t: t, events: make(chan told, 100_000), header: resp.Header, stop: stop}
+	l := &listener{t: t, events: make(chan told, 100_000), header: resp.Header, ctx: ctx, stop: stop}
 	t.Cleanup(stop)
 	go func() {
 		defer close(l.events)
@@ -92,11 +95,14 @@ func (l *listener) next(names ...string) told {
 	return told{}
 }
 
-// ends waits until the server ends the stream.
+// ends waits until the server ends the stream, and not the test's own patience.
 func (l *listener) ends() {
 	l.t.Helper()
 	for e := range l.events {
 		_ = e
+	}
+	if l.ctx.Err() != nil {
+		l.t.Error("the server did not end the stream")
 	}
 }
 
@@ -274,6 +280,80 @@ func TestThereIsNoHeartbeatWithoutTheStore(t *testing.T) {
 	}
 }
 
+// Nor between two pages of the log: it says that all was told.
+func TestThereIsNoHeartbeatBetweenPages(t *testing.T) {
+	s := startStaffed(t)
+	for _, more := range []bool{true, false} {
+		step := pawl.LogStep{RevocationPage: pawl.RevocationPage{Cursor: "c", More: more}, Keys: s.Service.KeySet()}
+		got, err := httpapi.FeedStep(s.Service, step)
+		if err != nil || strings.Contains(got, api.FeedCurrent) == more {
+			t.Errorf("more %v: %v, %q", more, err, got)
+		}
+	}
+}
+
+// gated is a connection that takes nothing, once it was told the first time that
+// it has all, until its gate opens.
+type gated struct {
+	*httptest.ResponseRecorder
+	gate    chan struct{}
+	current chan struct{} // closed at the first heartbeat
+	last    string        // what ends the stream
+	stop    context.CancelFunc
+	once    sync.Once
+}
+
+func (w *gated) Write(b []byte) (int, error) {
+	select {
+	case <-w.current:
+		<-w.gate
+	default:
+	}
+	n, err := w.ResponseRecorder.Write(b)
+	if bytes.Contains(b, []byte("event: "+api.FeedCurrent)) {
+		w.once.Do(func() { close(w.current) })
+	}
+	if bytes.Contains(b, []byte(w.last)) {
+		w.stop()
+	}
+	return n, err
+}
+
+// A follower that stops reading for a while, and is left behind by what is kept
+// for all, misses nothing.
+func TestAFollowerThatTheRingLeftBehind(t *testing.T) {
+	const n = 6_000 // more than a mebibyte
+	s := startStaffed(t)
+	r := httptest.NewRequest("GET", "/api/revocations", nil)
+	name, value, _ := strings.Cut(s.clients["feed"], ": ")
+	r.Header.Set(name, value)
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	w := &gated{
+		ResponseRecorder: httptest.NewRecorder(), gate: make(chan struct{}), current: make(chan struct{}),
+		last: longName(n - 1), stop: stop,
+	}
+	go func() {
+		<-w.current
+		s.endLongNames(n)
+		for s.Service.Revoked().Len() < n {
+			time.Sleep(time.Millisecond)
+		}
+		close(w.gate)
+	}()
+	s.handler(nil).ServeHTTP(w, r.WithContext(ctx))
+	ended := map[string]bool{}
+	for line := range strings.Lines(w.Body.String()) {
+		if _, text, ok := strings.Cut(line, `"id":"`); ok {
+			id, _, _ := strings.Cut(text, `"`)
+			ended[id] = true
+		}
+	}
+	if len(ended) != n {
+		t.Errorf("told of %d ends of %d", len(ended), n)
+	}
+}
+
 func TestWhoMayFollow(t *testing.T) {
 	s := startStaffed(t)
 	_, tokens := s.anna()
@@ -314,7 +394,7 @@ func TestARemovedClientIsCutOff(t *testing.T) {
 	if err := s.Service.RemoveClient(t.Context(), "only-feed"); err != nil {
 		t.Fatal(err)
 	}
-	l.ends() // or the test runs out of time
+	l.ends()
 	for len(stays.events) > 0 {
 		stays.next(api.FeedCurrent)
 	}
@@ -372,24 +452,10 @@ func TestTheFeedOutlivesTheServersTimeouts(t *testing.T) {
 // A follower that does not read holds up nobody, and is cut off.
 func TestASlowFollowerIsCutOffAndHoldsUpNobody(t *testing.T) {
 	s := startStaffed(t)
-	for i := range 20_000 { // more than the network holds on its own
-		if _, _, err := s.store.EndUser(t.Context(), fmt.Sprintf("user %0120d", i), "", api.ReasonDisabled, s.Service.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	defer func(before time.Duration) { *httpapi.FeedWrite = before }(*httpapi.FeedWrite)
 	*httpapi.FeedWrite = 500 * time.Millisecond
 	cutOff := make(chan string, 10)
-	srv := httptest.NewServer(s.handler(func(route string, _ int, _ time.Duration) { cutOff <- route }))
-	t.Cleanup(srv.Close)
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetReadBuffer(1 << 10)
-	fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", s.clients["feed"])
-
+	s.stuckFollower(s.handler(func(route string, _ int, _ time.Duration) { cutOff <- route }))
 	l := s.listen("")
 	l.all()
 	_, a := s.anna()
@@ -399,6 +465,35 @@ func TestASlowFollowerIsCutOffAndHoldsUpNobody(t *testing.T) {
 	if route := <-cutOff; route != "/api/revocations" {
 		t.Errorf("what ended was %q", route)
 	}
+}
+
+// endLongNames ends n users whose names have 120 characters and more.
+func (s *staffed) endLongNames(n int) {
+	s.t.Helper()
+	for i := range n {
+		if _, _, err := s.store.EndUser(context.Background(), longName(i), "", api.ReasonDisabled, s.Service.Now()); err != nil {
+			s.t.Error(err)
+			return
+		}
+	}
+}
+
+func longName(i int) string { return fmt.Sprintf("user %0120d", i) }
+
+// stuckFollower follows a feed of more than the network holds on its own, and
+// does not read it.
+func (s *staffed) stuckFollower(h http.Handler) {
+	s.t.Helper()
+	s.endLongNames(20_000)
+	srv := httptest.NewServer(h)
+	s.t.Cleanup(srv.Close)
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	_ = conn.(*net.TCPConn).SetReadBuffer(1 << 10)
+	fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", s.clients["feed"])
 }
 
 func (s *staffed) handler(onRequest func(string, int, time.Duration)) http.Handler {
@@ -458,4 +553,42 @@ func TestAThousandFollowers(t *testing.T) {
 	}
 	t.Attr("feed-1000-followers-memory", fmt.Sprintf("%d KiB each, the reader's own included", (full-empty)/n/1024))
 	t.Attr("feed-1000-followers-logout-to-the-last", time.Since(answered).Round(time.Millisecond).String())
+}
+
+// slowWriter is a follower's connection that takes a second for each piece.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	s    *staffed
+	stop context.CancelFunc
+}
+
+func (w slowWriter) Write(b []byte) (int, error) {
+	w.s.Advance(time.Second)
+	n, err := w.ResponseRecorder.Write(b)
+	if strings.Contains(w.Body.String(), "event: "+api.FeedCurrent) {
+		w.stop()
+	}
+	return n, err
+}
+
+// "You are up to date" is said of the moment when the log was read, not of when
+// a slow connection had taken what was read.
+func TestTheFirstHeartbeatIsAsOldAsWhatWasRead(t *testing.T) {
+	s := startStaffed(t)
+	read := s.Service.Now()
+	r := httptest.NewRequest("GET", "/api/revocations", nil)
+	name, value, _ := strings.Cut(s.clients["feed"], ": ")
+	r.Header.Set(name, value)
+	ctx, stop := context.WithCancel(t.Context())
+	w := slowWriter{httptest.NewRecorder(), s, stop}
+	s.handler(nil).ServeHTTP(w, r.WithContext(ctx))
+	if s.Service.Now().Equal(read) {
+		t.Fatal("the connection was not slow")
+	}
+	_, data, _ := strings.Cut(w.Body.String(), "event: "+api.FeedCurrent)
+	_, data, _ = strings.Cut(data, "\ndata: ")
+	var now api.FeedNow
+	if err := json.NewDecoder(strings.NewReader(data)).Decode(&now); err != nil || !now.Time.Equal(read) {
+		t.Errorf("%v: read at %v, said %v", err, read, now.Time)
+	}
 }

@@ -40,9 +40,11 @@ func appendKeys(b []byte, keys *token.KeySet) []byte {
 	return appendEvent(b, api.FeedKeys, "", set)
 }
 
-func (f *feed) appendNow(b []byte, cursor string) []byte {
+// appendNow says that all up to the cursor was told, and that this was all there
+// was at now.
+func (f *feed) appendNow(b []byte, cursor string, now time.Time) []byte {
 	return appendEvent(b, api.FeedCurrent, cursor, api.FeedNow{
-		Time: f.svc.Now(), KeepSeconds: int64((f.svc.RevocationsKept() + time.Second - 1) / time.Second),
+		Time: now, KeepSeconds: int64((f.svc.RevocationsKept() + time.Second - 1) / time.Second),
 	})
 }
 

@@ -1,6 +1,9 @@
 package httpapi
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // maxRing is how much of the recent feed is kept for those who read it a little
 // late, in bytes: some 6,000 entries, for all followers together.
@@ -9,8 +12,9 @@ const maxRing = 1 << 20
 // A chunk is a piece of the feed, encoded once for all followers.
 type chunk struct {
 	data   []byte
-	cursor string // where the feed goes on behind it
-	beat   uint64 // its number where it ends with a heartbeat; 0: it does not
+	cursor string    // where the feed goes on behind it
+	beat   uint64    // its number where it ends with a heartbeat; 0: it does not
+	now    time.Time // and the heartbeat's time
 }
 
 // A feedRing is the end of the feed. Whoever writes waits for nobody: a follower

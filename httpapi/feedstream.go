@@ -11,11 +11,13 @@ import (
 // A stream is one follower's connection.
 type stream struct {
 	*feed
+	me      *pawl.Following
 	w       http.ResponseWriter
 	r       *http.Request
 	control *http.ResponseController
 	stop    <-chan struct{} // the server shuts down
 	cursor  string          // behind what was sent
+	asked   time.Time       // when the store was last read
 	pos     uint64          // in the ring, from where to go on once the store is read
 }
 
@@ -47,7 +49,7 @@ func (st *stream) read(ctx context.Context) (pawl.RevocationPage, error) {
 	case <-ctx.Done():
 		return pawl.RevocationPage{}, ctx.Err()
 	}
-	st.pos = st.ring.end()
+	st.pos, st.asked = st.ring.end(), st.svc.Now()
 	return st.svc.Revocations(ctx, st.cursor, feedPage)
 }
 
@@ -55,11 +57,11 @@ func (st *stream) read(ctx context.Context) (pawl.RevocationPage, error) {
 // all.
 func (st *stream) catchUp(page pawl.RevocationPage) bool {
 	for {
-		if !st.sendTo(appendPage(nil, page), page.Cursor) {
+		if !st.sendTo(appendPage(nil, page), page.Cursor, time.Time{}) {
 			return false
 		}
-		if !page.More {
-			return st.send(st.appendNow(appendKeys(nil, st.svc.KeySet()), page.Cursor))
+		if !page.More { // all that there was when it was read, however long sending took
+			return st.sendTo(st.appendNow(appendKeys(nil, st.svc.KeySet()), page.Cursor, st.asked), page.Cursor, st.asked)
 		}
 		var err error
 		if page, err = st.read(st.r.Context()); err != nil {
@@ -82,7 +84,7 @@ func (st *stream) follow() (behind bool) {
 			}
 			continue
 		}
-		if !st.sendTo(c.data, c.cursor) {
+		if !st.sendTo(c.data, c.cursor, c.now) {
 			return false
 		}
 		if c.beat%feedReview == 1 && !st.mayStill(st.r, c.beat) {
@@ -104,9 +106,15 @@ func (st *stream) wait(more <-chan struct{}) bool {
 	return false
 }
 
-func (st *stream) sendTo(b []byte, cursor string) bool {
+// sendTo sends what ends at the cursor and, where now is not zero, with a
+// heartbeat of then.
+func (st *stream) sendTo(b []byte, cursor string, now time.Time) bool {
 	st.cursor = cursor
-	return len(b) == 0 || st.send(b)
+	if len(b) > 0 && !st.send(b) {
+		return false
+	}
+	st.me.Took(cursor, now)
+	return true
 }
 
 // send is false where the follower is gone or does not read.

@@ -47,6 +47,14 @@ func done(span trace.Span, err error) {
 	span.End()
 }
 
+// Nudges passes those of the store on.
+func (s *sessions) Nudges() <-chan struct{} {
+	if n, ok := s.store.(pawl.Nudger); ok {
+		return n.Nudges()
+	}
+	return nil
+}
+
 func (s *sessions) Mark(ctx context.Context, user string) (pawl.Mark, error) {
 	ctx, span := s.begin(ctx, "mark", user, "")
 	mark, err := s.store.Mark(ctx, user)

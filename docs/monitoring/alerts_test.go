@@ -62,6 +62,7 @@ var scenes = []scene{
 	},
 	{"PawlHashQueue", []series{of("pawl_hash_waiting", "", "3x120")}, []series{of("pawl_hash_waiting", "", "3x110 0 3x9")}},
 	{"PawlKeyTooOld", []series{of("pawl_key_age_seconds", `use="access"`, "3900000+60x120")}, []series{of("pawl_key_age_seconds", `use="access"`, "2500000+60x120")}},
+	{"PawlFeedBehind", []series{of("pawl_feed_behind_seconds", "", "0+60x120")}, []series{of("pawl_feed_behind_seconds", "", "14x120")}},
 	{
 		"PawlAnswersErrors",
 		[]series{of("pawl_http_request_seconds_count", `class="2xx",route="/api/login"`, "0+90x120"), of("pawl_http_request_seconds_count", `class="5xx",route="/api/login"`, "0+10x120")},

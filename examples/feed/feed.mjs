@@ -42,8 +42,8 @@ export class Revoked {
     if (!old || seconds(entry) >= seconds(old)) this.entries.set(key, entry);
   }
 
-  forget(now) { // by the issuer's clock, not by this machine's
-    const before = Date.parse(now.time) / 1000 - now.keepSeconds;
+  forget(now) { // by the clock that lags: while tokens live here, their end is kept
+    const before = Math.min(Date.parse(now.time), Date.now()) / 1000 - now.keepSeconds;
     for (const [key, e] of this.entries) if (Math.max(Date.parse(e.at) / 1000, seconds(e)) < before) this.entries.delete(key);
   }
 

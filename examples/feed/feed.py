@@ -5,14 +5,22 @@
 import base64, datetime, json, sys, time, urllib.error, urllib.request
 
 
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the secret elsewhere: it becomes an HTTPError."""
+
+    def redirect_request(self, *_):
+        return None
+
+
 def follow(issuer, client, secret):
     """Yields (event, data) for ever, over as many connections as it takes."""
+    web = urllib.request.build_opener(NoRedirect)
     cursor, basic = "", base64.b64encode(f"{client}:{secret}".encode()).decode()
     while True:
         headers = {"Authorization": "Basic " + basic, "Last-Event-ID": cursor}
         request = urllib.request.Request(issuer + "/api/revocations", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as feed:  # there is a heartbeat each second
+            with web.open(request, timeout=5) as feed:  # there is a heartbeat each second
                 event = {}
                 for line in feed:
                     name, _, value = line.decode().rstrip("\n").partition(": ")
@@ -42,8 +50,8 @@ class Revoked:
         if not old or seconds(entry) >= seconds(old):
             self.entries[key] = entry
 
-    def forget(self, now):  # by the issuer's clock, not by this machine's
-        before = parse(now["time"]) - now["keepSeconds"]
+    def forget(self, now):  # by the clock that lags: while tokens live here, their end is kept
+        before = min(parse(now["time"]), time.time()) - now["keepSeconds"]
         self.entries = {key: e for key, e in self.entries.items() if max(parse(e["at"]), seconds(e)) >= before}
 
     def covers(self, claims):

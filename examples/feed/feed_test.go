@@ -26,12 +26,17 @@ var languages = []struct {
 	name   string
 	follow []string
 	covers func(entry, claims string) []string
+	keeps  func(entry, now string) []string
 }{
 	{"node", []string{"node", "feed.mjs"}, func(entry, claims string) []string {
 		return []string{"node", "--input-type=module", "-e", `import { Revoked } from "./feed.mjs"; const r = new Revoked(); r.add(` + entry + `); console.log(r.covers(` + claims + `))`}
+	}, func(entry, now string) []string {
+		return []string{"node", "--input-type=module", "-e", `import { Revoked } from "./feed.mjs"; const r = new Revoked(); r.add(` + entry + `); r.forget(` + now + `); console.log(r.entries.size == 1)`}
 	}},
 	{"python3", []string{"python3", "-B", "feed.py"}, func(entry, claims string) []string {
 		return []string{"python3", "-B", "-c", "import feed, json; r = feed.Revoked(); r.add(json.loads('" + entry + "')); print(str(r.covers(json.loads('" + claims + "'))).lower())"}
+	}, func(entry, now string) []string {
+		return []string{"python3", "-B", "-c", "import feed, json; r = feed.Revoked(); r.add(json.loads('" + entry + "')); r.forget(json.loads('" + now + "')); print(str(len(r.entries) == 1).lower())"}
 	}},
 }
 
@@ -99,13 +104,81 @@ func TestTheExamplesKnowWhatAnEntryCovers(t *testing.T) {
 		for _, l := range languages {
 			t.Run(l.name+"/"+c.name, func(t *testing.T) {
 				needs(t, l.name)
-				args := l.covers(string(entry), claims)
-				out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput()
-				if got := strings.TrimSpace(string(out)); err != nil || got != fmt.Sprint(c.want) {
-					t.Errorf("%v %s, want %v", err, got, c.want)
-				}
+				says(t, c.want, l.covers(string(entry), claims))
 			})
 		}
+	}
+}
+
+// An entry is forgotten when it is too old by both clocks: where this machine's
+// lags, tokens live longer here.
+func TestTheExamplesForgetOldEntries(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name string
+		at   time.Duration // of the entry, before now
+		feed time.Duration // what the issuer's clock is ahead
+		want bool
+	}{
+		{"young", 30 * time.Minute, 0, true},
+		{"old", 90 * time.Minute, 0, false},
+		{"old by a clock that is ahead only", 90 * time.Minute, -time.Hour, true},
+		{"old by the issuer's only, as ours lags", 30 * time.Minute, time.Hour, true},
+	} {
+		entry, _ := json.Marshal(api.FeedEntry{Kind: "session", ID: "s1", At: now.Add(-c.at)})
+		current, _ := json.Marshal(api.FeedNow{Time: now.Add(c.feed), KeepSeconds: 3600})
+		for _, l := range languages {
+			t.Run(l.name+"/"+c.name, func(t *testing.T) {
+				needs(t, l.name)
+				says(t, c.want, l.keeps(string(entry), string(current)))
+			})
+		}
+	}
+}
+
+// A redirect would carry the client's secret to wherever it leads.
+func TestTheExamplesFollowNoRedirect(t *testing.T) {
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			needs(t, l.name)
+			stolen := make(chan string, 1)
+			thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				stolen <- r.Header.Get("Authorization")
+			}))
+			defer thief.Close()
+			asked := make(chan struct{}, 100)
+			issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, thief.URL, http.StatusFound)
+				asked <- struct{}{}
+			}))
+			defer issuer.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, l.follow[0], append(l.follow[1:], issuer.URL, "example", "secret")...)
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Run() }()
+			<-asked
+			select { // it gives up, or tries again
+			case err := <-ended:
+				if err == nil {
+					t.Error("it ended without an error")
+				}
+			case <-asked:
+				cancel()
+				<-ended
+			case <-stolen:
+				t.Error("it followed")
+			}
+		})
+	}
+}
+
+// says runs a program and compares what it printed.
+func says(t *testing.T, want bool, args []string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != fmt.Sprint(want) {
+		t.Errorf("%v %s, want %v", err, got, want)
 	}
 }
 

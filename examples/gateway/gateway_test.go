@@ -3,29 +3,26 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/httpapi"
+	"github.com/pawlauth/pawl/internal/servertest"
 	"github.com/pawlauth/pawl/pawltest"
 )
 
@@ -42,7 +39,7 @@ func nginx(t *testing.T, pawl, app string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, dir := freePort(t), t.TempDir()
+	at, dir := servertest.FreeAddr(t), t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { // its workers are another user's
 		t.Fatal(err)
 	}
@@ -50,70 +47,17 @@ func nginx(t *testing.T, pawl, app string) string {
 	write(t, dir+"/pawl.conf", include)
 	write(t, dir+"/nginx.conf", "pid "+dir+"/pid; error_log stderr; worker_processes 1; events {}\nhttp { access_log off; include "+dir+"/pawl.conf;\n"+
 		"client_body_temp_path "+dir+"/b; proxy_temp_path "+dir+"/p; fastcgi_temp_path "+dir+"/f; uwsgi_temp_path "+dir+"/u; scgi_temp_path "+dir+"/s; }\n")
-	run(t, at, nil, "nginx", "-p", dir, "-e", "stderr", "-c", dir+"/nginx.conf", "-g", "daemon off;")
+	servertest.Start(t, at, servertest.Options{}, servertest.Program(t, "nginx", "nginx-light"), "-p", dir, "-e", "stderr", "-c", dir+"/nginx.conf", "-g", "daemon off;")
 	return "http://" + at
 }
 
 func caddy(config string) func(t *testing.T, pawl, app string) string {
 	return func(t *testing.T, pawl, app string) string {
-		at, dir := freePort(t), t.TempDir()
-		run(t, at, []string{"PAWL=" + pawl, "APP=" + app, "LISTEN=" + at, "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir},
-			"caddy", "run", "--adapter", "caddyfile", "--config", "caddy/"+config)
+		at, dir := servertest.FreeAddr(t), t.TempDir()
+		env := []string{"PAWL=" + pawl, "APP=" + app, "LISTEN=" + at, "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
+		servertest.Start(t, at, servertest.Options{Env: env}, servertest.Program(t, "caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", "caddy/"+config)
 		return "http://" + at
 	}
-}
-
-// run starts a program that ends with the test, and waits until it listens.
-func run(t *testing.T, at string, env []string, name string, args ...string) {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/" + name)
-	}
-	if err != nil {
-		t.Skipf("SKIPPED: %s is not installed; on Debian: apt-get install nginx-light caddy", name)
-	}
-	var said bytes.Buffer
-	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(gone) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-gone
-		if t.Failed() {
-			t.Logf("%s said:\n%s", name, said.String())
-		}
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		if conn, err := net.Dial("tcp", at); err == nil {
-			_ = conn.Close()
-			return
-		}
-		select {
-		case <-gone:
-			t.Fatalf("%s ended:\n%s", name, said.String())
-		case <-time.After(10 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen", name)
-		}
-	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func write(t *testing.T, path, text string) {
@@ -237,7 +181,9 @@ func TestWhoItIsReachesTheApplication(t *testing.T) {
 		t.Run(fmt.Sprintf("reissue=%v", reissue), func(t *testing.T) {
 			each(t, reissue, func(t *testing.T, s *setup) {
 				tokens := s.srv.SignIn("id-anna")
-				a := s.send("POST", "/orders", "a body", auth(tokens.AccessToken), "Cookie: a=1; "+api.CookieName+"="+tokens.RefreshToken+"; b=2; "+api.AccessCookieName+"=x; c=3",
+				// Without the prefix they are another system's, or planted.
+				a := s.send("POST", "/orders", "a body", auth(tokens.AccessToken), "Cookie: a=1; "+api.CookieName+"="+tokens.RefreshToken+"; b=2; "+api.AccessCookieName+"=x; refreshToken=y; accessToken=z; c=3",
+					"Connection: keep-alive, Pawl-Subject, Pawl-Roles", // what it names, a proxy takes out
 					"Pawl-Subject: id-root", "Pawl-Session: x", "Pawl-Roles: admin", "pawl-roles: admin", "Pawl_Subject: id-root", "Pawl_Roles: admin")
 				want := seen{Subject: "id-anna", Session: tokens.SessionID, Roles: "reader,writer", Cookie: "a=1; b=2; c=3", Body: "a body"}
 				if got := a.seen(); a.StatusCode != 200 || got != want {
@@ -309,6 +255,9 @@ func TestWhoIsRefused(t *testing.T) {
 		}
 		if a := s.send("GET", "/api/verify", "", auth(ended.AccessToken)); a.StatusCode == 204 {
 			t.Error("verify is open to the world")
+		}
+		if a := s.send("POST", "/api/password/reset", `{"code":"x","newPassword":"a long enough password"}`, "Content-Type: application/json", "Pawl-Request: 1"); !strings.Contains(a.body, "code") || a.StatusCode == 401 {
+			t.Errorf("a reset of the password: %d %s", a.StatusCode, a.body)
 		}
 		if a := s.send("POST", "/api/reissue", "", cookie(tokens.RefreshToken), "Pawl-Request: 1"); a.StatusCode != 200 || a.cookies()[api.CookieName] == "" {
 			t.Errorf("Pawl itself: %d %s", a.StatusCode, a.body)

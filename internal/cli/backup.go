@@ -42,6 +42,9 @@ func (c *backupCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if cfg.InPostgres() {
+		return fmt.Errorf("backups of %s are PostgreSQL's own: pg_dump --format=custom, or continuous archiving. %s", cfg.DatabaseName(), aboutRedis(cfg))
+	}
 	if err := mustExist(cfg.DatabasePath()); err != nil {
 		return err
 	}
@@ -75,6 +78,14 @@ func (c *backupCmd) Run(a *app) error {
 	a.noteBackup(context.WithoutCancel(ctx), cfg, made)
 	fmt.Fprint(out, backupText(c.File, cfg, made))
 	return nil
+}
+
+// aboutRedis says what is to be done about the sessions there.
+func aboutRedis(cfg *config.Config) string {
+	if cfg.Sessions == "" {
+		return "Whoever puts one back runs \"pawl session end --all\" then: what was ended since would live again"
+	}
+	return "Sessions in Redis need none: without them people sign in again"
 }
 
 func backupText(file string, cfg *config.Config, made sqlite.Contents) string {

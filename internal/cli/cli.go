@@ -60,8 +60,11 @@ type grammar struct {
 	Key     keyCmd     `cmd:"" help:"List the signing keys, rotate them, remove stolen ones."`
 	Backup  backupCmd  `cmd:"" help:"Copy the database into a file, beside a running server."`
 	Restore restoreCmd `cmd:"" help:"Put a backup back, which signs everybody out."`
-	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
-	Token   struct {
+	Store   struct {
+		Migrate storeMigrateCmd `cmd:"" help:"Copy everything into other stores; nobody is signed out."`
+	} `cmd:"" help:"Move to other stores."`
+	Health healthCmd `cmd:"" help:"Ask the server on this machine how it is."`
+	Token  struct {
 		Inspect inspectCmd `cmd:"" help:"Show what is in a token."`
 	} `cmd:"" help:"Look at tokens."`
 	Bench   benchCmd   `cmd:"" help:"Measure a server under load, every answer checked."`
@@ -85,6 +88,7 @@ func newGrammar() *grammar {
 	for _, p := range []*kong.Plugins{&g.Key.List.Plugins, &g.Key.Rotate.Plugins, &g.Key.Remove.Plugins, &g.Key.Reseal.Plugins} {
 		*p = newSettings(keyKeys, false)
 	}
+	g.Store.Migrate.Plugins = newSettings(restoreKeys, false)
 	g.Backup.Plugins, g.Restore.Plugins = newSettings(storeKeys, false), newSettings(restoreKeys, false)
 	return g
 }

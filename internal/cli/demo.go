@@ -33,7 +33,7 @@ func (a *app) demo(flags map[string]string) (err error) {
 	if a.file != "" {
 		return usagef("--demo takes no configuration file")
 	}
-	for _, key := range []string{"data_dir", "database", "master_key_file", "tls_cert_file", "tls_key_file", "issuer", "admin_listen"} {
+	for _, key := range []string{"data_dir", "database", "database_listen", "sessions", "master_key_file", "tls_cert_file", "tls_key_file", "issuer", "admin_listen"} {
 		if _, ok := flags[key]; ok {
 			return usagef("--demo goes without --%s: its data is thrown away, and it speaks plain HTTP on this machine only", strings.ReplaceAll(key, "_", "-"))
 		}

@@ -32,7 +32,7 @@ func Open(cfg *config.Config) (*Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	svc, _, err := newService(ctx, cfg, s, key, log, nil)
+	svc, stop, err := newService(ctx, cfg, s, key, log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func Open(cfg *config.Config) (*Serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Serving{c, svc, srv.Handler, func() error { svc.Close(); return s.Close() }}, nil
+	return &Serving{c, svc, srv.Handler, func() error { stop(); return s.Close() }}, nil
 }
 
 // NewTLS gives the TLS settings for cfg.

@@ -18,6 +18,7 @@ type keyCmd struct {
 	Rotate keyRotateCmd `cmd:"" help:"Add keys that take over soon. Nobody notices."`
 	Remove keyRemoveCmd `cmd:"" help:"Take keys out of use at once, in an emergency."`
 	Reseal keyResealCmd `cmd:"" help:"Encrypt the keys in the database under a new master key."`
+	Master keyMasterCmd `cmd:"" help:"Make a master key for servers that will share a database."`
 }
 
 // keyKeys are the configuration keys that decide about the signing keys.

@@ -55,7 +55,7 @@ func firstMasterKey(ctx context.Context, cfg *config.Config, s pawl.KeyStore) (p
 			return key, err
 		}
 		return pawl.MasterKey{}, fmt.Errorf("the master key is missing: %s does not exist, but the database %s holds keys that it sealed. "+
-			"Put the file back from your copy (mode 0600), or set PAWL_MASTER_KEY or master_key_file. Without it these keys cannot be opened", cfg.MasterKeyFile, cfg.DatabasePath())
+			"Put the file back from your copy (mode 0600), or set PAWL_MASTER_KEY or master_key_file. Without it these keys cannot be opened", cfg.MasterKeyFile, cfg.DatabaseName())
 	}
 	return makeMasterKey(cfg.MasterKeyFile)
 }

@@ -43,6 +43,9 @@ func (c *restoreCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if cfg.InPostgres() {
+		return fmt.Errorf("a backup of %s is put back by PostgreSQL's pg_restore, with the servers stopped; then run \"pawl session end --all\": what was ended since would live again", cfg.DatabaseName())
+	}
 	ctx, stop := untilSignal()
 	defer stop()
 	r, err := c.prepare(ctx, a, cfg)

@@ -21,7 +21,6 @@ import (
 	"github.com/pawlauth/pawl/internal/config"
 	"github.com/pawlauth/pawl/internal/telemetry"
 	"github.com/pawlauth/pawl/password"
-	"github.com/pawlauth/pawl/store/memory"
 )
 
 // hsts is how long browsers are told to insist on TLS.
@@ -40,7 +39,7 @@ type serveCmd struct {
 func (serveCmd) Help() string {
 	return `Runs the server until it gets SIGINT (Ctrl-C) or SIGTERM. It then takes no new requests, finishes those under way and exits; a second signal ends it at once.
 
-The first start makes the data directory, the database and the master key, and prints a one-time code with which you create the first administrator. Keep a copy of the master key, away from the database: without it the database's keys are lost.
+The first start makes the data directory, the database and the master key (with PostgreSQL you bring both), and prints a one-time code with which you create the first administrator. Keep a copy of the master key, away from the database: without it the database's keys are lost.
 
 What is not set has a default that is right for trying Pawl on one machine. To be reached from other machines, it needs the address to listen on, its public URL, and TLS: its own, or that of a proxy in front.
 
@@ -108,7 +107,7 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 		return errors.Join(err, closeAll())
 	}
 	if err = greet(context.WithoutCancel(ctx), svc); err == nil {
-		log.Info("ready", "listen", open.public.Addr().String(), "issuer", cfg.Issuer, "database", cfg.DatabasePath(), "version", Version())
+		log.Info("ready", "listen", open.public.Addr().String(), "issuer", cfg.Issuer, storeAttrs(cfg), "version", Version())
 		notify(stateReady)
 		defer context.AfterFunc(ctx, func() { notify(stateStopping) })()
 		err = serveAll(ctx, all, cfg.ShutdownTimeout)
@@ -168,27 +167,65 @@ func openService(ctx context.Context, cfg *config.Config, log *slog.Logger, mon 
 	if err != nil {
 		return nil, nil, err
 	}
-	svc, stopMetrics, err := newService(ctx, cfg, s, key, log, mon)
+	svc, stop, err := newService(ctx, cfg, s, key, log, mon)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}
-	return svc, func() error { stopMetrics(); svc.Close(); return s.Close() }, nil
+	return svc, func() error { stop(); return s.Close() }, nil
 }
 
-func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger, mon *monitor) (svc *pawl.Service, stopMetrics func(), err error) {
+// newService makes the service and what goes on beside it; stop ends all of it.
+func newService(ctx context.Context, cfg *config.Config, s store, key pawl.MasterKey, log *slog.Logger, mon *monitor) (svc *pawl.Service, stop func(), err error) {
 	c, err := serviceConfig(cfg, s, key, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	mon.over(&c)
+	stopClock, err := goByStore(ctx, &c, s.Clock)
+	if err != nil {
+		return nil, nil, err
+	}
 	if svc, err = pawl.New(ctx, c); err != nil {
+		stopClock()
 		return nil, nil, err
 	}
-	if stopMetrics, err = mon.start(telemetry.State{Service: svc, Hasher: c.Hasher, Store: s.Stats}); err != nil {
+	stopMetrics, err := mon.start(telemetry.State{Service: svc, Hasher: c.Hasher, Stores: watched(s)})
+	if err != nil {
 		svc.Close()
+		stopClock()
 		return nil, nil, err
 	}
-	return svc, stopMetrics, nil
+	return svc, func() { stopMetrics(); svc.Close(); stopClock() }, nil
+}
+
+// goByStore has the service go by the clock that it shares with others.
+func goByStore(ctx context.Context, c *pawl.Config, source pawl.TimeSource) (stop func(), err error) {
+	if source == nil {
+		return func() {}, nil
+	}
+	clock, err := pawl.NewClock(ctx, source, pawl.ClockOptions{Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	c.Now = clock.Now
+	return clock.Close, nil
+}
+
+// watched is what metrics tell of the stores.
+func watched(s store) (all []telemetry.Store) {
+	for _, p := range s.Parts {
+		all = append(all, telemetry.Store{Kind: p.Name, Stats: p.Stats})
+	}
+	return all
+}
+
+// storeAttrs names the stores in the log.
+func storeAttrs(cfg *config.Config) slog.Attr {
+	attrs := []slog.Attr{slog.String("database", cfg.DatabaseName())}
+	if cfg.Sessions != "" {
+		attrs = append(attrs, slog.String("sessions", cfg.Sessions.String()))
+	}
+	return slog.Attr{Value: slog.GroupValue(attrs...)} // without a name: as if they stood alone
 }
 
 // serviceConfig is where the configuration's keys become the service's.
@@ -197,7 +234,7 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 	old, oldErr := legacyVerifier(cfg)
 	return pawl.Config{
 		Issuer: cfg.Issuer, Audience: cfg.Audience,
-		Sessions: s, Users: s, Keys: s, Clients: s, MasterKey: key,
+		Sessions: s.SessionStore, Users: s, Keys: s, Clients: s, MasterKey: key,
 		Policy: pawl.Policy{
 			AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionTTL: cfg.SessionTTL, ReuseWindow: cfg.Window(),
 		},
@@ -207,7 +244,7 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 		SessionsPerUser:     cfg.SessionsPerUser,
 		Hasher:              hasher,
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
-		Throttle:            memory.NewThrottle(),
+		Throttle:            s.Throttle,
 		SignInLimits: pawl.SignInLimits{
 			PerAccount: noLimit(cfg.SignInFailuresPerAccount), PerAddress: noLimit(cfg.SignInFailuresPerAddress), Period: cfg.SignInFailuresPeriod,
 		},

@@ -11,11 +11,15 @@ import (
 )
 
 // allKeys is every key; storeKeys those that find the
-// database, restoreKeys those that find its master key as well.
+// stores, restoreKeys those that find their master key as well.
 func allKeys(config.Field) bool { return true }
 
 func storeKeys(f config.Field) bool {
-	return f.Key == "data_dir" || f.Key == "database"
+	switch f.Key {
+	case "data_dir", "database", "sessions":
+		return true
+	}
+	return false
 }
 
 func restoreKeys(f config.Field) bool { return storeKeys(f) || f.Key == "master_key_file" }

@@ -8,42 +8,75 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/internal/config"
+	"github.com/pawlauth/pawl/internal/stores"
 	"github.com/pawlauth/pawl/store/sqlite"
 )
 
-// store is everything that one database keeps.
-type store interface {
-	pawl.SessionStore
-	pawl.UserStore
-	pawl.KeyStore
-	pawl.AuditStore
-	pawl.ClientStore
-	Stats() (waiting int, bytes int64)
-	Close() error
-}
+// store is everything that a Pawl keeps.
+type store = *stores.Set
 
-var _ store = (*sqlite.Store)(nil)
-
-// openExisting opens the database for a command beside the server. It never
-// makes one: a mistyped path would otherwise look like a Pawl without people.
+// openExisting opens the stores for a command beside the servers. It never
+// makes a Pawl: a mistyped path or name would otherwise look like one without
+// people.
 func (a *app) openExisting(ctx context.Context, flags kong.Plugins) (store, *config.Config, error) {
 	cfg, err := a.load(flags)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := mustExist(cfg.DatabasePath()); err != nil {
-		return nil, nil, err
-	}
-	s, err := sqlite.Open(ctx, cfg.DatabasePath(), sqlite.Options{Readers: 1})
+	s, err := a.openBeside(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	return s, cfg, nil
+}
+
+func (a *app) openBeside(ctx context.Context, cfg *config.Config) (store, error) {
+	if !cfg.InPostgres() {
+		if err := mustExist(cfg.DatabasePath()); err != nil {
+			return nil, err
+		}
+		return stores.OpenSQLite(ctx, cfg.DatabasePath(), sqlite.Options{Readers: 1})
+	}
+	quiet := *cfg
+	quiet.DatabaseListen = "" // a command need not hear of ends
+	s, err := stores.Open(ctx, &quiet)
+	if err != nil {
+		return nil, err
+	}
+	if err = mustBeBegun(ctx, cfg, s); err == nil {
+		err = a.goBy(ctx, s.Clock)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// goBy has the command go by the clock that the servers share: what this
+// machine's says may be seconds off.
+func (a *app) goBy(ctx context.Context, clock pawl.TimeSource) error {
+	own, now := a.now(), a.now
+	shared, err := clock.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("read the store's clock: %w", err)
+	}
+	a.now = func() time.Time { return shared.Add(now().Sub(own)) }
+	return nil
+}
+
+// mustBeBegun refuses a PostgreSQL database in which no server has ever run.
+func mustBeBegun(ctx context.Context, cfg *config.Config, s pawl.KeyStore) error {
+	keys, err := s.Keys(ctx)
+	if err == nil && len(keys) == 0 {
+		err = fmt.Errorf("there is no Pawl in %s yet: name the servers' own database, or start a server once: it begins there", cfg.DatabaseName())
+	}
+	return err
 }
 
 func mustExist(path string) error {
@@ -60,7 +93,7 @@ func mustExist(path string) error {
 // comes from elsewhere and says nothing.
 func refuseLost(cfg *config.Config) error {
 	path := cfg.DatabasePath()
-	if !canBeMade(path) {
+	if cfg.InPostgres() || !canBeMade(path) {
 		return nil // it is there, or its place is not: opening it says more
 	}
 	evidence := cfg.MasterKeyFile
@@ -85,17 +118,22 @@ func replacedBy(path string) string {
 	return ""
 }
 
-// openForServer opens the database, or makes it at the first start, together
-// with the master key.
+// openForServer opens the stores. At the first start it makes an SQLite database
+// together with the master key. Servers that share a database must be given the
+// same one: each would make its own, on a machine that may be gone tomorrow.
 func openForServer(ctx context.Context, cfg *config.Config) (store, pawl.MasterKey, error) {
 	if err := makeDataDir(cfg); err != nil {
 		return nil, pawl.MasterKey{}, err
 	}
 	key, found, err := readMasterKey(cfg)
+	if err == nil && !found && cfg.InPostgres() {
+		err = fmt.Errorf("there is no master key: PAWL_MASTER_KEY is not set, and %s does not exist. Every server on %s needs the same one. "+
+			"If there is none yet, make it with \"pawl key master FILE\", keep a copy, and give it to all of them", cfg.MasterKeyFile, cfg.DatabaseName())
+	}
 	if err != nil {
 		return nil, key, err
 	}
-	s, err := sqlite.Open(ctx, cfg.DatabasePath(), sqlite.Options{})
+	s, err := stores.Open(ctx, cfg)
 	if err != nil {
 		return nil, key, err
 	}
@@ -120,7 +158,7 @@ func canBeMade(path string) bool {
 // makeDataDir makes the data directory, but not its parents: a missing parent
 // is more likely a disk that is not mounted, or a mistyped path.
 func makeDataDir(cfg *config.Config) error {
-	if cfg.MasterKey != "" && !within(cfg.DataDir, cfg.DatabasePath()) {
+	if cfg.InPostgres() || cfg.MasterKey != "" && !within(cfg.DataDir, cfg.DatabasePath()) {
 		return nil // nothing of ours goes there
 	}
 	switch err := os.Mkdir(cfg.DataDir, 0o700); {

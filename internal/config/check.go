@@ -6,16 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/password"
 )
-
-const sqliteScheme = "sqlite://"
 
 // derive fills in what follows from other keys.
 func (c *Config) derive() {
@@ -25,12 +21,7 @@ func (c *Config) derive() {
 	if len(c.Audience) == 0 && c.Issuer != "" {
 		c.Audience = []string{c.Issuer}
 	}
-	if c.Database == "" {
-		c.Database = sqliteScheme + filepath.Join(c.DataDir, "pawl.db")
-	}
-	if c.MasterKeyFile == "" {
-		c.MasterKeyFile = filepath.Join(c.DataDir, "master.key")
-	}
+	c.deriveStorage()
 }
 
 // check looks at what single values cannot show. It names every fault.
@@ -191,26 +182,6 @@ func everyHost(host string) bool {
 func zeroPort(listen string) bool {
 	_, port, err := net.SplitHostPort(listen)
 	return err == nil && port == "0"
-}
-
-func (c *Config) checkStorage(bad complain) {
-	scheme, path, ok := strings.Cut(c.Database, "://")
-	switch {
-	case ok && (scheme == "postgres" || scheme == "postgresql" || scheme == "redis" || scheme == "rediss"):
-		bad("database", scheme+"://…", "is a kind of database that this version does not have; use sqlite:// and the path of a file")
-	case !ok || scheme != "sqlite" || path == "":
-		bad("database", c.Database, "must be sqlite:// and the path of a file, such as sqlite:///var/lib/pawl/pawl.db")
-	case strings.ContainsAny(path, "?#%"):
-		bad("database", c.Database, "must be a plain path; ?, # and %% are not for it")
-	}
-	if c.DataDir == "" {
-		bad("data_dir", c.DataDir, "must be the path of a directory")
-	}
-	if key := c.MasterKey.Reveal(); key != "" {
-		if _, err := pawl.ParseMasterKey(key); err != nil {
-			bad("master_key", c.MasterKey, "is not a master key: 32 random bytes in base64url, 43 characters, as in the file that the first start makes")
-		}
-	}
 }
 
 // checkOrigin wants what browsers send: scheme, host, port unless the usual one.

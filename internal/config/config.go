@@ -9,7 +9,6 @@ package config
 import (
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 )
 
@@ -26,10 +25,12 @@ type Config struct {
 	TrustedOrigins  []string
 	ShutdownTimeout time.Duration
 
-	DataDir       string
-	Database      string
-	MasterKey     Secret
-	MasterKeyFile string
+	DataDir        string
+	Database       URL
+	DatabaseListen URL // empty: as Database
+	Sessions       URL // empty: in Database
+	MasterKey      Secret
+	MasterKeyFile  string
 
 	AccessTTL         time.Duration
 	RefreshTTL        time.Duration
@@ -80,9 +81,6 @@ type Config struct {
 // Origin says where a key's value came from, such as "--listen" or
 // "PAWL_LISTEN" or "pawl.yaml:3"; empty for a default.
 func (c *Config) Origin(key string) string { return c.origins[key] }
-
-// DatabasePath is the file of the SQLite database.
-func (c *Config) DatabasePath() string { return strings.TrimPrefix(c.Database, sqliteScheme) }
 
 // Window is the reuse window in force.
 func (c *Config) Window() time.Duration {

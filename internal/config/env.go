@@ -73,7 +73,7 @@ func envNames(table []Field) []string {
 // readValue reads a value from the file that a variable names. Editors and
 // `echo` end files with a newline, which is not part of the value.
 func readValue(f Field, name, path string, read func(string) ([]byte, error)) (string, error) {
-	if f.Secret {
+	if f.mayHoldSecret() {
 		if err := CheckPrivate(path, 0o077); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}

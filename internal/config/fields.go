@@ -45,6 +45,9 @@ func (f Field) List() bool {
 	return false
 }
 
+// mayHoldSecret reports whether no complaint may quote the text.
+func (f Field) mayHoldSecret() bool { _, ok := f.value.(urlValue); return ok || f.Secret }
+
 // Kind says what the value looks like, for people.
 func (f Field) Kind() string { return f.value.kind() }
 
@@ -105,27 +108,6 @@ func serverFields(c *Config) []Field {
 		Field{
 			Key: "shutdown_timeout", value: durationValue{&c.ShutdownTimeout, 0, time.Hour}, Default: "10s", Zero: "0: requests under way are cut off at once.",
 			Doc: "How long a stopping server waits for requests under way.",
-		},
-	)
-}
-
-func storageFields(c *Config) []Field {
-	return inGroup("Storage",
-		Field{
-			Key: "data_dir", value: textValue{&c.DataDir}, Default: "./pawl-data",
-			Doc: "The directory of the database and the master key. It is made at the first start, for its owner only (mode 0700).",
-		},
-		Field{
-			Key: "database", value: textValue{&c.Database}, Derived: "`sqlite://` and `pawl.db` in `data_dir`",
-			Doc: "Where everything is kept: `sqlite://` and the path of a file. This version knows no other kind of database.",
-		},
-		Field{
-			Key: "master_key", value: secretValue{&c.MasterKey}, Secret: true, Zero: "Empty: `master_key_file` is used.",
-			Doc: "The key that seals the signing keys in the database: 32 random bytes in base64url, 43 characters. Set it where secrets come from the environment, as in containers. The signing keys are lost without it: keep a copy away from the database.",
-		},
-		Field{
-			Key: "master_key_file", value: textValue{&c.MasterKeyFile}, Derived: "`master.key` in `data_dir`",
-			Doc: "The file that holds the master key, readable by its owner only (mode 0600). It is made at the first start and never replaced by itself: see `pawl key reseal`. Not used where `master_key` is set.",
 		},
 	)
 }

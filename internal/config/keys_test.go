@@ -29,6 +29,8 @@ var samples = map[string]struct {
 		return c.DataDir == "/var/lib/pawl" && c.DatabasePath() == "/var/lib/pawl/pawl.db"
 	}},
 	"database":                     {"sqlite:///srv/p.db", func(c *Config) bool { return c.DatabasePath() == "/srv/p.db" }},
+	"database_listen":              {"postgres://pawl@db-1/pawl", func(c *Config) bool { return c.DatabaseListen == "postgres://pawl@db-1/pawl" && c.InPostgres() }},
+	"sessions":                     {"rediss://cache:6380/1", func(c *Config) bool { return c.Sessions == "rediss://cache:6380/1" && c.InPostgres() }},
 	"master_key":                   {strings.Repeat("A", 42) + "E", func(c *Config) bool { return c.MasterKey.Reveal() == strings.Repeat("A", 42)+"E" }},
 	"master_key_file":              {"/run/k", func(c *Config) bool { return c.MasterKeyFile == "/run/k" }},
 	"access_ttl":                   {"5m", func(c *Config) bool { return c.AccessTTL == 5*time.Minute }},
@@ -78,6 +80,9 @@ const legacySecret = "an old secret of 56 bytes, which is 7 times 8, or 14 x 4"
 // beside is what the environment says while a key is tried: keys that another
 // is of no use without, and that cannot stand beside it in a file or a flag.
 func beside(key string) (env []string) {
+	if key == "database_listen" || key == "sessions" {
+		return []string{"PAWL_DATABASE=postgres://pawl:p4ss@bouncer/pawl"}
+	}
 	if !strings.HasPrefix(key, legacyPrefix) {
 		return nil
 	}

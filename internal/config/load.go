@@ -80,7 +80,7 @@ func fault(origin string, f Field, text string, err error) error {
 	if origin != "" {
 		where = origin + ": " + f.Key
 	}
-	if f.Secret {
+	if f.mayHoldSecret() {
 		return fmt.Errorf("%s %w", where, err)
 	}
 	return fmt.Errorf("%s: %q %w", where, text, err)

@@ -29,6 +29,9 @@ func (c *Config) Print(w io.Writer) error {
 				line = fmt.Sprintf("# %s: not set", f.Key)
 			}
 		}
+		if u, ok := f.value.(urlValue); ok && u.p.HasPassword() {
+			line = "# " + line
+		}
 		if o := c.origins[f.Key]; o != "" {
 			line += " # " + comment(o)
 		}
@@ -42,7 +45,7 @@ func (c *Config) Print(w io.Writer) error {
 // quoting is YAML's, too.
 func yamlText(v value) string {
 	switch v := v.(type) {
-	case textValue, dateValue:
+	case textValue, dateValue, urlValue:
 		return quote(v.text())
 	case listValue:
 		return quoteList(*v.p)

@@ -3,6 +3,7 @@ package feedtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/guard"
@@ -63,6 +65,19 @@ func script(text string) http.HandlerFunc {
 		_, _ = w.Write([]byte(text))
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
+	}
+}
+
+// repeat is a feed that says this again and again.
+func repeat(w http.ResponseWriter, r *http.Request, text string) {
+	for {
+		_, _ = w.Write([]byte(text))
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 
@@ -188,22 +203,13 @@ func TestHeartbeatsThatAreKeptBack(t *testing.T) {
 	t.Parallel()
 	i := newImpostor(t)
 	i.feed = func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
-		for n := 0; ; n++ {
-			// Each is later than the one before by as much as time has passed.
-			_, _ = w.Write([]byte(i.current(began)))
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-r.Context().Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
+		repeat(w, r, i.current(time.Now())) // each is later than the one before by as much as time has passed
 	}
 	r, err := i.follow(t.Context(), t)
 	if err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the picture ages", func() bool { return r.Stats().Age > time.Second })
 	eventually(t, "the connection is given up, and it says why", func() bool {
 		return strings.Contains(strings.Join(r.Stats().Trouble, ""), "come late")
 	})
@@ -218,17 +224,7 @@ func TestWithheldHeartbeats(t *testing.T) {
 		if i.feeds.Load() == 1 {
 			_, _ = w.Write([]byte(i.current(time.Now())))
 		}
-		for {
-			if _, err := w.Write([]byte(": still here\n\nevent: keys\ndata: {\"kids\":[\"" + i.keys.Keys()[0].ID() + "\"]}\n\n")); err != nil {
-				return
-			}
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-r.Context().Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
+		repeat(w, r, ": still here\n\nevent: keys\ndata: {\"kids\":[\""+i.keys.Keys()[0].ID()+"\"]}\n\n")
 	}
 	r, err := i.follow(t.Context(), t)
 	if err != nil {
@@ -238,7 +234,66 @@ func TestWithheldHeartbeats(t *testing.T) {
 		t.Errorf("at first: %v", err)
 	}
 	eventually(t, "refused", func() bool { return r.Fresh(time.Now()) != nil })
+	eventually(t, "another connection is tried", func() bool { return i.feeds.Load() > 1 })
 	if got := call(r.Health(), ""); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), `"status":"refusing"`) {
 		t.Errorf("%d %s", got.Code, got.Body)
+	}
+}
+
+// A fetch of the keys that hangs holds up no check: a token of an unknown key is
+// answered while it hangs.
+func TestAFetchThatHangsHoldsUpNoCheck(t *testing.T) {
+	t.Parallel()
+	i := newImpostor(t)
+	fetching, hangs := make(chan struct{}, 10), make(chan struct{})
+	i.feed = script(i.current(time.Now()) + "event: keys\ndata: {\"kids\":[\"" + i.keys.Keys()[0].ID() + "\",\"another\"]}\n\n")
+	var first atomic.Bool
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "jwks.json") && first.Swap(true) {
+			fetching <- struct{}{}
+			<-hangs // whatever its context says
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	r, err := guard.Remote(t.Context(), guard.RemoteOptions{
+		Issuer: i.URL, ClientID: "x", Secret: "y", Stale: guard.GoOn, Transport: transport, Log: quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	defer close(hangs)
+	<-fetching // the key that the feed has named
+	if err := r.Unknown(time.Now()); !errors.Is(err, api.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
+// slept is now as a machine sees it that has slept for d: its clock has gone on,
+// what Go measures time by has not.
+func slept(t *testing.T, now time.Time, d time.Duration) time.Time {
+	t.Helper()
+	later := now
+	*(*uint64)(unsafe.Pointer(&later)) += uint64(d/time.Second) << 30 // the clock's seconds, in time.Time's first word
+	if later.Sub(now) != 0 || later.Round(0).Sub(now.Round(0)) != d {
+		t.Fatal("time.Time is not laid out any more as this test supposes")
+	}
+	return later
+}
+
+// A machine that was asleep for an hour has heard nothing for an hour, though
+// its connection seems to be there and no time to have passed.
+func TestAMachineThatSlept(t *testing.T) {
+	t.Parallel()
+	r, err := newImpostor(t).follow(t.Context(), t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := r.Fresh(now); err != nil {
+		t.Errorf("before: %v", err)
+	}
+	if err := r.Fresh(slept(t, now, time.Hour)); !errors.Is(err, api.ErrUnavailable) {
+		t.Errorf("after an hour of sleep: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/guard"
+	"github.com/pawlauth/pawl/internal/servertest"
 )
 
 // TestMain is an API service where the environment says so: the test's own
@@ -97,13 +98,9 @@ func newIssuer(t *testing.T) *issuer {
 	t.Helper()
 	dir := t.TempDir()
 	i := &issuer{t: t, dir: dir, bin: program(t)}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	i.url = "http://" + l.Addr().String()
-	config := fmt.Sprintf("listen: %s\nissuer: %s\ndata_dir: %s\nunsafe_http_cookies: true\n", l.Addr(), i.url, filepath.Join(dir, "data"))
+	addr := servertest.FreeAddr(t)
+	i.url = "http://" + addr
+	config := fmt.Sprintf("listen: %s\nissuer: %s\ndata_dir: %s\nunsafe_http_cookies: true\n", addr, i.url, filepath.Join(dir, "data"))
 	if err := os.WriteFile(i.config(), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -369,6 +369,21 @@ func TestAClockFiveMinutesOff(t *testing.T) {
 	}
 }
 
+// By a clock that lags, a token lives longer: its end is remembered as long.
+func TestALaggingClockRevivesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.skew.Store(int64(-5 * time.Minute))
+	s := w.service()
+	a := w.signIn()
+	w.logout(a)
+	eventually(t, "told", func() bool { return s.remote.Stats().Entries == 1 })
+	w.Advance(3*time.Hour + 2*time.Minute) // here it has three minutes to live
+	later := w.now()
+	eventually(t, "a heartbeat of then", func() bool { return !s.remote.Stats().LastBeat.Before(later) })
+	s.is("ended, and not expired here", a, signedOut)
+}
+
 // Entries are forgotten when no token can be alive that they concern.
 func TestOldEntriesAreForgotten(t *testing.T) {
 	t.Parallel()

@@ -41,8 +41,8 @@ func TestARemoteGuardThatCannotStart(t *testing.T) {
 		// SECURITY 19: byte-equal
 		{"another issuer", func(o *guard.RemoteOptions) { o.Issuer = "https://other.example" }, "set RemoteOptions.Issuer to exactly that"},
 		{"an issuer that differs by its case", func(o *guard.RemoteOptions) { o.Issuer = strings.Replace(o.Issuer, "https", "HTTPS", 1) }, "set RemoteOptions.Issuer to exactly that"},
-		{"a wrong secret", func(o *guard.RemoteOptions) { o.Secret = "wrong" }, "401"},
-		{"a client without the scope", func(o *guard.RemoteOptions) { o.ClientID, o.Secret = "users", wrongScope }, "scope feed"},
+		{"a wrong secret", func(o *guard.RemoteOptions) { o.Secret = "wrong" }, "it answers 401: The client id or its secret is not right. Look at the client with pawl client list"},
+		{"a client without the scope", func(o *guard.RemoteOptions) { o.ClientID, o.Secret = "users", wrongScope }, "Look at the client with pawl client list: it needs the scope feed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := guard.Remote(t.Context(), w.options(c.change))

@@ -136,6 +136,16 @@ func (p *Process) Kill() {
 	<-p.gone
 }
 
+// runs reports whether the server has not ended.
+func (p *Process) runs() bool {
+	select {
+	case <-p.gone:
+		return false
+	default:
+		return true
+	}
+}
+
 // Said is what the server has written so far.
 func (p *Process) Said() string { return p.said.String() }
 

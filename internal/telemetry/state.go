@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pawlauth/pawl"
@@ -11,9 +13,14 @@ import (
 type State struct {
 	Service *pawl.Service
 	Hasher  *password.Hasher
-	// Store gives the writes that wait for a commit and the size of the database
-	// in bytes; nil: not known.
-	Store func() (waiting int, bytes int64)
+	Stores  []Store // what of them is known
+}
+
+// Store is one of the stores: its kind, such as sqlite.
+type Store struct {
+	Kind string
+	// Stats gives the calls that wait for their turn and the size in bytes.
+	Stats func() (waiting int, bytes int64)
 }
 
 // Watch registers gauges of the state.
@@ -24,6 +31,12 @@ func (m *Metrics) Watch(s State) error {
 	}
 	gauge("pawl_live_revocations", "Ended sessions and users whose access tokens may not have expired yet.", nil, func() float64 {
 		return float64(s.Service.Revoked().Len())
+	})
+	gauge("pawl_feed_followers", "Connections that follow the feed of revocations here.", nil, func() float64 {
+		return float64(s.Service.FollowerCount())
+	})
+	gauge("pawl_feed_behind_seconds", "How far the follower of the feed that is furthest behind is behind; up to a second is normal.", nil, func() float64 {
+		return furthestBehind(s.Service).Seconds()
 	})
 	gauge("pawl_hash_running", "Passwords that are being hashed.", nil, func() float64 {
 		running, _ := s.Hasher.Stats()
@@ -42,15 +55,25 @@ func (m *Metrics) Watch(s State) error {
 		Name: "pawl_audit_lost_total", Help: "Audit entries that could not be written; the log has them.",
 	}, func() float64 { return float64(s.Service.AuditLost()) }))
 	r.add(&m.live)
-	if s.Store != nil {
-		gauge("pawl_store_waiting", "Writes that wait for their commit.", nil, func() float64 {
-			waiting, _ := s.Store()
+	for _, store := range s.Stores {
+		kind := prometheus.Labels{"store": store.Kind}
+		gauge("pawl_store_waiting", "Calls that wait for a connection, or for their commit.", kind, func() float64 {
+			waiting, _ := store.Stats()
 			return float64(waiting)
 		})
-		gauge("pawl_store_bytes", "Size of the database with its log.", nil, func() float64 {
-			_, bytes := s.Store()
+		gauge("pawl_store_bytes", "Size of the database with its log; in Redis, of its memory.", kind, func() float64 {
+			_, bytes := store.Stats()
 			return float64(bytes)
 		})
 	}
 	return r.err
+}
+
+// furthestBehind is 0 where nobody follows.
+func furthestBehind(s *pawl.Service) (most time.Duration) {
+	now := s.Now()
+	for _, f := range s.Followers() {
+		most = max(most, f.Behind(now))
+	}
+	return most
 }

@@ -48,6 +48,14 @@ func (s *sessions) done(m *method, began time.Time, err error) {
 	}
 }
 
+// Nudges passes those of the store on.
+func (s *sessions) Nudges() <-chan struct{} {
+	if n, ok := s.store.(pawl.Nudger); ok {
+		return n.Nudges()
+	}
+	return nil
+}
+
 func (s *sessions) Mark(ctx context.Context, user string) (pawl.Mark, error) {
 	began := s.now()
 	mark, err := s.store.Mark(ctx, user)

@@ -32,6 +32,7 @@ type fixture struct {
 	*telemetry.Metrics
 	reg   *prometheus.Registry
 	store pawl.SessionStore
+	svc   *pawl.Service
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -55,10 +56,10 @@ func newFixture(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(svc.Close)
-	if err := m.Watch(telemetry.State{Service: svc, Hasher: hasher, Store: func() (int, int64) { return 3, 4096 }}); err != nil {
+	if err := m.Watch(telemetry.State{Service: svc, Hasher: hasher, Stores: []telemetry.Store{{Kind: "sqlite", Stats: func() (int, int64) { return 3, 4096 }}}}); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{m, reg, watched}
+	f := &fixture{m, reg, watched, svc}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); m.CountLive(ctx, svc) }()
@@ -120,11 +121,26 @@ func TestStateIsLookedAt(t *testing.T) {
 	got := newFixture(t).scrape(t)
 	for _, want := range []string{
 		"pawl_live_revocations 0", "pawl_hash_running 0", "pawl_hash_waiting 0", `pawl_key_age_seconds{use="access"} `, `pawl_key_age_seconds{use="refresh"} `,
-		"pawl_audit_lost_total 0", "pawl_store_waiting 3", "pawl_store_bytes 4096", `version="v1"} 1`, "go_goroutines ", "process_",
+		"pawl_feed_followers 0", "pawl_feed_behind_seconds 0",
+		"pawl_audit_lost_total 0", `pawl_store_waiting{store="sqlite"} 3`, `pawl_store_bytes{store="sqlite"} 4096`, `version="v1"} 1`, "go_goroutines ", "process_",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not there", want)
 		}
+	}
+}
+
+// The follower that is furthest behind is the one that is told of.
+func TestFollowersAreLookedAt(t *testing.T) {
+	f := newFixture(t)
+	for _, behind := range []time.Duration{time.Second, time.Hour, time.Minute} {
+		one, _ := f.svc.Follow("shop", "192.0.2.1")
+		one.Took("1", f.svc.Now().Add(-behind))
+		defer one.Stop()
+	}
+	got := f.scrape(t)
+	if !strings.Contains(got, "\npawl_feed_followers 3\n") || !regexp.MustCompile(`(?m)^pawl_feed_behind_seconds 36\d\d(\.\d+)?$`).MatchString(got) {
+		t.Errorf("three followers, one of them an hour behind:\n%s", got)
 	}
 }
 

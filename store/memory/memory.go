@@ -14,11 +14,12 @@ import (
 )
 
 var (
-	_ pawl.SessionStore = (*Store)(nil)
-	_ pawl.UserStore    = (*Store)(nil)
-	_ pawl.KeyStore     = (*Store)(nil)
-	_ pawl.AuditStore   = (*Store)(nil)
-	_ pawl.ClientStore  = (*Store)(nil)
+	_ pawl.SessionStore  = (*Store)(nil)
+	_ pawl.RecordScanner = (*Store)(nil)
+	_ pawl.UserStore     = (*Store)(nil)
+	_ pawl.KeyStore      = (*Store)(nil)
+	_ pawl.AuditStore    = (*Store)(nil)
+	_ pawl.ClientStore   = (*Store)(nil)
 )
 
 // Store is a session store, a user table, a key store, an audit log and a table

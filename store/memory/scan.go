@@ -15,6 +15,15 @@ import (
 // Scan implements [pawl.SessionStore]. It goes through the shards, and through
 // each by user and id: a cursor is the shard and the last session given of it.
 func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, false)
+}
+
+// ScanRecords implements [pawl.RecordScanner].
+func (s *Store) ScanRecords(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, true)
+}
+
+func (s *Store) scan(ctx context.Context, after string, limit int, ended bool) (pawl.SessionPage, error) {
 	page := pawl.SessionPage{Cursor: after}
 	shard, key, ok := parseScan(s.log.epoch, after)
 	if !ok {
@@ -24,7 +33,7 @@ func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.Session
 		if err := ctx.Err(); err != nil {
 			return pawl.SessionPage{}, err
 		}
-		for _, rec := range s.inShard(shard, key) {
+		for _, rec := range s.inShard(shard, key, ended) {
 			if len(page.Sessions) == max(limit, 1) {
 				page.More = true
 				return page, nil
@@ -38,7 +47,7 @@ func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.Session
 }
 
 // inShard gives a shard's sessions behind the key.
-func (s *Store) inShard(shard int, after pawl.SessionKey) (list []pawl.MarkedSession) {
+func (s *Store) inShard(shard int, after pawl.SessionKey, ended bool) (list []pawl.MarkedSession) {
 	s.everyone.mu.RLock()
 	defer s.everyone.mu.RUnlock()
 	sh := &s.shards[shard]
@@ -46,7 +55,7 @@ func (s *Store) inShard(shard int, after pawl.SessionKey) (list []pawl.MarkedSes
 	defer sh.mu.Unlock()
 	for _, a := range sh.accounts {
 		for _, rec := range a.sessions {
-			if rec.Ended.IsZero() && compareKeys(rec.SessionKey, after) > 0 {
+			if (ended || rec.Ended.IsZero()) && compareKeys(rec.SessionKey, after) > 0 {
 				list = append(list, pawl.MarkedSession{Session: *rec, Mark: a.mark.Later(s.everyone.mark)})
 			}
 		}
@@ -77,7 +86,7 @@ func (s *Store) CountLive(ctx context.Context, now time.Time) (n int, err error)
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		for _, rec := range s.inShard(shard, pawl.SessionKey{}) {
+		for _, rec := range s.inShard(shard, pawl.SessionKey{}, false) {
 			if rec.Live(rec.Mark, now) {
 				n++
 			}

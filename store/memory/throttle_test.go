@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"encoding/binary"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,64 +42,6 @@ func (t table) used() (n int) {
 		}
 	}
 	return n
-}
-
-func TestTakeIsAllOrNothing(t *testing.T) {
-	th := NewThrottle()
-	a, b := pawl.Try{Key: nth(1), Rate: rate}, pawl.Try{Key: nth(2), Rate: other}
-	for range 3 {
-		if retry := take(t, th, noon, a, b); retry != 0 {
-			t.Fatalf("refused for %v", retry)
-		}
-	}
-	for range 100 {
-		if retry := take(t, th, noon, a, b); retry != 20*time.Second {
-			t.Fatalf("the emptier bucket asks for %v", retry)
-		}
-	}
-	for range 7 {
-		if retry := take(t, th, noon, a); retry != 0 {
-			t.Fatal("refused tries used the other bucket up")
-		}
-	}
-	if retry := take(t, th, noon, a, b); retry != 90*time.Second {
-		t.Errorf("of two waits the longer is %v", retry)
-	}
-	if err := th.GiveBack(t.Context(), noon, a); err != nil || take(t, th, noon, a) != 0 || take(t, th, noon, a) == 0 {
-		t.Errorf("giving back gives one try: %v", err)
-	}
-}
-
-func TestTakeUnderAClockThatIsSetBack(t *testing.T) {
-	th, a := NewThrottle(), pawl.Try{Key: nth(1), Rate: rate}
-	for range 10 {
-		take(t, th, noon, a)
-	}
-	now := noon.Add(-time.Hour)
-	retry := take(t, th, now, a)
-	if retry != 90*time.Second {
-		t.Errorf("the wait is %v", retry)
-	}
-	if take(t, th, now.Add(retry), a) != 0 {
-		t.Error("the wait was not true")
-	}
-}
-
-func TestParallelTakesNeverPassTheBurst(t *testing.T) {
-	th, a := NewThrottle(), pawl.Try{Key: nth(1), Rate: rate}
-	var taken atomic.Int64
-	var all sync.WaitGroup
-	for range 200 {
-		all.Go(func() {
-			if take(t, th, noon, a) == 0 {
-				taken.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	if taken.Load() != 10 {
-		t.Errorf("%d of 200 were let through", taken.Load())
-	}
 }
 
 // A flood of a million names from a million addresses fits the same table, and
@@ -150,26 +91,8 @@ func TestWhatHasPassedGoesFirst(t *testing.T) {
 	}
 }
 
-func TestRemember(t *testing.T) {
-	th, k := NewThrottle(), nth(1)
-	knows := func(at time.Time) bool {
-		ok, err := th.Remembers(t.Context(), k, at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ok
-	}
-	if knows(noon) {
-		t.Error("known before it was told")
-	}
-	for _, until := range []time.Duration{time.Hour, time.Minute} {
-		if err := th.Remember(t.Context(), k, noon, noon.Add(until)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !knows(noon.Add(time.Hour-time.Millisecond)) || knows(noon.Add(time.Hour)) {
-		t.Error("a key is known until the latest time that was said, and not then")
-	}
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	th := NewThrottle()
 	for n := range uint64(2 * defaultKnown) {
 		_ = th.Remember(t.Context(), nth(n), noon, noon.Add(time.Hour))
 	}

@@ -19,7 +19,16 @@ const (
 
 // Scan implements [pawl.SessionStore]. A cursor is the primary key of the last
 // session looked at.
-func (s *Store) Scan(ctx context.Context, after string, limit int) (page pawl.SessionPage, err error) {
+func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, false)
+}
+
+// ScanRecords implements [pawl.RecordScanner].
+func (s *Store) ScanRecords(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, true)
+}
+
+func (s *Store) scan(ctx context.Context, after string, limit int, ended bool) (page pawl.SessionPage, err error) {
 	at, ok := parsePlace(after)
 	if !ok {
 		return page, pawl.ErrNotFound
@@ -37,7 +46,7 @@ func (s *Store) Scan(ctx context.Context, after string, limit int) (page pawl.Se
 			user := r.text(standingColumns + 14)
 			rec := readSession(user, r, standingColumns)
 			page.Cursor = placeText(user, r.blob(standingColumns))
-			if rec.Ended.IsZero() {
+			if ended || rec.Ended.IsZero() {
 				page.Sessions = append(page.Sessions, pawl.MarkedSession{Session: rec, Mark: readMark(r)})
 			}
 			return nil

@@ -16,11 +16,12 @@ import (
 )
 
 var (
-	_ pawl.SessionStore = (*Store)(nil)
-	_ pawl.UserStore    = (*Store)(nil)
-	_ pawl.KeyStore     = (*Store)(nil)
-	_ pawl.AuditStore   = (*Store)(nil)
-	_ pawl.ClientStore  = (*Store)(nil)
+	_ pawl.SessionStore  = (*Store)(nil)
+	_ pawl.RecordScanner = (*Store)(nil)
+	_ pawl.UserStore     = (*Store)(nil)
+	_ pawl.KeyStore      = (*Store)(nil)
+	_ pawl.AuditStore    = (*Store)(nil)
+	_ pawl.ClientStore   = (*Store)(nil)
 )
 
 // Options of [Open]. The zero value is what a server wants.

@@ -28,4 +28,5 @@ func openAt(t testing.TB, path string) storetest.Node {
 }
 
 func TestStore(t *testing.T)      { storetest.Run(t, open) }
+func TestRecords(t *testing.T)    { storetest.Records(t, open) }
 func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }

@@ -9,6 +9,11 @@
 //	func TestStore(t *testing.T)      { storetest.Run(t, open) }
 //	func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }
 //
+// A throttle has a suite of its own, [Throttle]. A store that has some of the
+// roles, sessions say, has no others to test: it fills in those of a Node that it
+// is, and runs their suites one by one, each whole ([Sessions], and [Bench], which
+// is about sessions alone).
+//
 // Tests take their time from a fixed moment: stores must not read a clock to
 // judge what they are given.
 package storetest

@@ -1,0 +1,133 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pawlauth/pawl"
+)
+
+// EndAll implements [pawl.SessionStore]. Everyone's mark lies in each partition,
+// beside the sessions that it ends: one step over all of them there cannot be. It
+// moves in each, then it is made the same in all, then it is logged. The first
+// step notes what was begun and the last one strikes it out: [Store.Sweep]
+// finishes what was cut short.
+func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.Mark, error) {
+	begun, err := s.Now(ctx)
+	if err != nil {
+		return pawl.Mark{}, err
+	}
+	note := strings.Join([]string{decimal(millis(begun)), decimal(millis(at)), reason, newTag()}, " ")
+	return s.endAll(ctx, note, reason, at)
+}
+
+func (s *Store) endAll(ctx context.Context, note, reason string, at time.Time) (pawl.Mark, error) {
+	marks, err := s.bump(ctx, note, reason, at)
+	if err != nil {
+		return pawl.Mark{}, err
+	}
+	mark := marks[home]
+	for _, m := range marks {
+		mark.Version, mark.NotBefore = max(mark.Version, m.Version), later(mark.NotBefore, m.NotBefore)
+	}
+	err = everywhere(0, func(p int) error {
+		if marks[p] == mark {
+			return nil
+		}
+		return fault(s.replicated(ctx, call{
+			levelScript,
+			[]string{s.layout.everyone(p)},
+			[]string{decimal(mark.Version), decimal(seconds(mark.NotBefore)), reason},
+		}).Error())
+	})
+	if err != nil {
+		return pawl.Mark{}, err
+	}
+	return mark, fault(s.replicated(ctx, call{
+		logAllScript,
+		[]string{s.layout.ending(), s.layout.log(home), s.layout.head(home)},
+		[]string{note, s.layout.channel(), newTag(), reason, decimal(seconds(mark.NotBefore)), decimal(millis(at))},
+	}).Error())
+}
+
+// bump moves everyone's mark in each partition: from then on no sign-in passes
+// that has seen the mark before. The home partition, with the note, comes first.
+func (s *Store) bump(ctx context.Context, note, reason string, at time.Time) (marks [partitions]pawl.Mark, err error) {
+	one := func(p int) error {
+		keys, args := []string{s.layout.everyone(p)}, []string{decimal(seconds(at)), reason}
+		if p == home {
+			keys, args = append(keys, s.layout.ending()), append(args, note)
+		}
+		packed, err := s.replicated(ctx, call{bumpScript, keys, args}).ToString()
+		if err != nil {
+			return fault(err)
+		}
+		marks[p], err = readMark(packed)
+		return err
+	}
+	if err := one(home); err != nil {
+		return marks, err
+	}
+	return marks, everywhere(home+1, one)
+}
+
+// everywhere runs f for each partition from the first on, eight at a time.
+func everywhere(first int, f func(partition int) error) error {
+	const workers = 8
+	var errs [partitions]error
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for p := first + w; p < partitions; p += workers {
+				errs[p] = f(p)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs[:]...)
+}
+
+// endingPatience is after how long an end of everyone's sessions counts as cut
+// short.
+const endingPatience = 30 * time.Second
+
+// finishEndings ends everyone's sessions again where that was cut short.
+func (s *Store) finishEndings(ctx context.Context, now time.Time) error {
+	b := s.client.B()
+	notes, err := s.client.Do(ctx, b.Hkeys().Key(s.layout.ending()).Build()).AsStrSlice()
+	if err != nil || len(notes) == 0 {
+		return fault(err)
+	}
+	for _, note := range notes {
+		begun, at, reason, ok := parseNote(note)
+		if !ok || now.Sub(begun) < endingPatience {
+			continue
+		}
+		if _, err := s.endAll(ctx, note, reason, at); err != nil {
+			return err
+		}
+		s.o.Log.Warn("an end of everyone's sessions had been cut short, and was finished now", "reason", reason, "begun", begun)
+	}
+	return nil
+}
+
+func parseNote(note string) (begun, at time.Time, reason string, ok bool) {
+	parts := strings.Split(note, " ")
+	if len(parts) != 4 {
+		return begun, at, "", false
+	}
+	b, err := strconv.ParseInt(parts[0], 10, 64)
+	a, atErr := strconv.ParseInt(parts[1], 10, 64)
+	return time.UnixMilli(b), time.UnixMilli(a), parts[2], err == nil && atErr == nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

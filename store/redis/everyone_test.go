@@ -1,0 +1,104 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/internal/servertest"
+	"github.com/pawlauth/pawl/store/storetest"
+	"github.com/pawlauth/pawl/token"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func openTest(t *testing.T, url string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), url, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func logOf(t *testing.T, s *Store) []token.Revocation {
+	t.Helper()
+	page, err := s.Revocations(t.Context(), "", 1000)
+	if err != nil || page.More {
+		t.Fatal(page, err)
+	}
+	return page.Entries
+}
+
+// An end of everyone's sessions that was cut short is finished by a sweep, not
+// while it may be under way, and once.
+func TestAnEndOfEveryoneThatIsCutShort(t *testing.T) {
+	s := openTest(t, servertest.StartRedis(t).URL)
+	rec := storetest.NewSession("u", noon)
+	if _, err := s.Create(t.Context(), rec, pawl.Mark{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	now, err := s.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, begun := range []time.Time{now, now.Add(-2 * endingPatience)} {
+		note := decimal(millis(begun)) + " " + decimal(millis(noon)) + " " + api.ReasonEndedByAdmin + " 1"
+		bump := call{bumpScript, []string{s.layout.everyone(home), s.layout.ending()}, []string{decimal(seconds(noon)), api.ReasonEndedByAdmin, note}}
+		if err := s.do(t.Context(), bump).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(logOf(t, s)) != 0 {
+		t.Fatal("it was not cut short")
+	}
+	for pass := range 2 {
+		if _, err := s.Sweep(t.Context(), noon.Add(-time.Duration(pass)*time.Hour), noon.Add(-time.Hour), 10); err != nil {
+			t.Fatal(err)
+		}
+		log := logOf(t, s)
+		if len(log) != 1 || log[0].Kind != token.KindAll || !log[0].NotBefore.Equal(noon) || log[0].Reason != api.ReasonEndedByAdmin {
+			t.Errorf("pass %d: %+v", pass, log)
+		}
+	}
+	got, mark, err := s.Get(t.Context(), rec.SessionKey)
+	if err != nil || got.Live(mark, noon) {
+		t.Errorf("%+v lives, %v", got, err)
+	}
+}
+
+// A call that is given up halfway leaves something to finish, or has done it.
+func TestAnEndOfEveryoneThatIsGivenUp(t *testing.T) {
+	s := openTest(t, servertest.StartRedis(t).URL)
+	for i := range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*300*time.Microsecond)
+		_, err := s.EndAll(ctx, api.ReasonEndedByAdmin, noon)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	marks := map[pawl.Mark]bool{}
+	if _, err := s.EndAll(t.Context(), api.ReasonEndedByAdmin, noon); err != nil { // again: that makes all alike
+		t.Fatal(err)
+	}
+	for p := range partitions {
+		packed, err := s.client.Do(t.Context(), s.client.B().Hget().Key(s.layout.everyone(p)).Field("m").Build()).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := readMark(packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		marks[m] = true
+	}
+	if len(marks) != 1 {
+		t.Errorf("the partitions differ: %v", marks)
+	}
+}

@@ -1,0 +1,91 @@
+package redis_test
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/internal/servertest"
+	"github.com/pawlauth/pawl/store/redis"
+	"github.com/pawlauth/pawl/store/storetest"
+)
+
+func openAt(t testing.TB, address string) *redis.Store {
+	t.Helper()
+	s, err := redis.Open(t.Context(), address, redis.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// fresh is the address of a store of its own on the same servers.
+func fresh(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("prefix", rand.Text()+":")
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func opening(address string) storetest.Open {
+	return func(t testing.TB) storetest.Backend {
+		address := fresh(t, address)
+		return storetest.Backend{
+			Node:   storetest.Node{Sessions: openAt(t, address)},
+			Second: storetest.Node{Sessions: openAt(t, address)},
+		}
+	}
+}
+
+// suite is all of storetest that is about what this store is.
+func suite(t *testing.T, address string) {
+	t.Run("Sessions", func(t *testing.T) { storetest.Sessions(t, opening(address)) })
+	t.Run("Throttle", func(t *testing.T) {
+		storetest.Throttle(t, func(t testing.TB) pawl.Throttle { return openAt(t, fresh(t, address)) })
+	})
+}
+
+// allowed is what a user of the server must be allowed, as docs/redis.md says.
+const allowed = "-@all +ping +hello +select +client|setname +info +role +wait +time +subscribe +unsubscribe +publish " +
+	"+evalsha +eval +get +mget +set +del +exists +pttl +pexpire +hget +hmget +hset +hdel +hlen +hkeys +hexists +hgetall " +
+	"+xadd +xrange +xdel +xinfo|stream +cluster|slots +cluster|shards"
+
+// The suite runs as a user who may do what is needed, and nothing else.
+func TestSingle(t *testing.T) {
+	server := servertest.StartRedis(t)
+	server.Do(append([]string{"ACL", "SETUSER", "pawl", "on", ">secret", "~*", "&*"}, strings.Fields(allowed)...)...)
+	server.Do("ACL", "SETUSER", "default", "-@all", "+ping")
+	suite(t, "redis://pawl:secret@"+server.Addr+"/0")
+}
+
+func TestSentinel(t *testing.T) {
+	servers := servertest.StartSentinel(t, 1)
+	servers.DownAfter(time.Minute)
+	suite(t, servers.URL)
+}
+
+func TestCluster(t *testing.T) {
+	suite(t, servertest.StartCluster(t, "--cluster-node-timeout", "60000").URL)
+}
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Bench(b, opening(servertest.StartRedis(b, "--appendfsync", "everysec").URL))
+}
+
+func BenchmarkCluster(b *testing.B) {
+	storetest.Bench(b, opening(servertest.StartCluster(b, "--appendfsync", "everysec").URL))
+}

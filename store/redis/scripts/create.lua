@@ -1,0 +1,42 @@
+#!lua
+-- A new session: atomic over the marks that the sign-in must have seen, the
+-- session, and those that it ends, with their log entries.
+local user, everyone, register, log, head = unpack(KEYS)
+local channel, tag, name, sid, hot, cold, label, seen, limit, at, reason, ended, life = unpack(ARGV)
+local own, all = redis.call('HGET', user, 'm'), redis.call('HGET', everyone, 'm')
+if version(own) + version(all) ~= tonumber(seen) then
+  return {'ended'}
+end
+if redis.call('HEXISTS', user, sid) == 1 then
+  return {'conflict'}
+end
+
+local answer = {'created'}
+limit = tonumber(limit)
+if limit > 0 then
+  local live = {}
+  for _, s in pairs(sessions(user)) do
+    if lives(s, covered(own, all), tonumber(at)) then
+      s.created = struct.unpack('>I6', s.c)
+      live[#live + 1] = s
+    end
+  end
+  table.sort(live, function(a, b)
+    return a.created < b.created or a.created == b.created and a.sid < b.sid
+  end)
+  for i = 1, #live - limit + 1 do
+    local s = live[i]
+    redis.call('HSET', user, s.sid .. 'e', ended)
+    append(log, head, channel, tag, 'session', s.sid, reason, 0, at)
+    answer[#answer + 1] = {s.sid, s.hot, s.c, s.l, ended}
+  end
+end
+
+registered(user, register, name)
+redis.call('HSET', user, sid, hot, sid .. 'c', cold)
+if label ~= '' then
+  redis.call('HSET', user, sid .. 'l', label)
+end
+extend(user, life)
+signed_in(everyone, auth_time(cold))
+return answer

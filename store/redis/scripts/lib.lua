@@ -1,0 +1,90 @@
+-- What several scripts need: this stands in front of each of them.
+--
+-- A user's hash has these fields; numbers are big-endian, times milliseconds,
+-- auth_time and "not before" seconds. Values up to 64 bytes keep it a listpack.
+--   r        the user's entry in the register
+--   m        the mark: version 8, not before 6, reason
+--   <sid>    generation 8, opened 6, rotated 6, idle_expires 6, key hash 0 or 32
+--   <sid>c   created 6, ends 6, auth_time 5, address and agent
+--   <sid>l   label, where there is one
+--   <sid>e   ended 6, reason; where it was ended
+
+local function version(mark)
+  return mark and struct.unpack('>I8', mark) or 0
+end
+
+local function not_before(mark)
+  return mark and struct.unpack('>I6', mark, 9) or -1
+end
+
+local function pack_mark(v, nb, reason)
+  return struct.pack('>I8I6', v, nb) .. reason
+end
+
+-- covered is the auth_time up to which the marks end sessions.
+local function covered(own, all)
+  return math.max(not_before(own), not_before(all))
+end
+
+local function auth_time(cold)
+  return (struct.unpack('>I5', cold, 13))
+end
+
+-- sessions reads all of a user's, by id.
+local function sessions(user)
+  local all, flat = {}, redis.call('HGETALL', user)
+  for i = 1, #flat, 2 do
+    if #flat[i] >= 16 then
+      local sid = string.sub(flat[i], 1, 16)
+      all[sid] = all[sid] or {sid = sid, l = false, e = false}
+      local part = string.sub(flat[i], 17)
+      all[sid][part == '' and 'hot' or part] = flat[i + 1]
+    end
+  end
+  return all
+end
+
+-- going holds for a session that neither an end nor a mark has ended.
+local function going(s, until_auth)
+  return not s.e and auth_time(s.c) > until_auth
+end
+
+local function lives(s, until_auth, at)
+  return going(s, until_auth) and at < struct.unpack('>I6', s.hot, 21) and at < struct.unpack('>I6', s.c, 7)
+end
+
+-- extend lets the hash live that long at least, counted from now by the server's
+-- clock alone.
+local function extend(user, life)
+  if redis.call('PTTL', user) == -1 then
+    redis.call('PEXPIRE', user, life)
+  else
+    redis.call('PEXPIRE', user, life, 'GT')
+  end
+end
+
+-- registered gives the user an entry in the register, which walks go along.
+local function registered(user, register, name)
+  if redis.call('HEXISTS', user, 'r') == 0 then
+    redis.call('HSET', user, 'r', redis.call('XADD', register, '*', 'u', name))
+  end
+end
+
+-- signed_in keeps the latest auth_time of the partition, for everyone's mark.
+local function signed_in(everyone, auth)
+  if auth > tonumber(redis.call('HGET', everyone, 'l') or 0) then
+    redis.call('HSET', everyone, 'l', string.format('%.0f', auth))
+  end
+end
+
+-- append writes a log entry. Its id is the time in microseconds, always later
+-- than the one before, and a random number, so that an entry that takes the place
+-- of a lost one is known from it. head is the id of the newest entry ever.
+local function append(log, head, channel, tag, kind, id, reason, nb, at)
+  local t = redis.call('TIME')
+  local last = tonumber(string.match(redis.call('GET', head) or '0', '^%d+'))
+  local entry = string.format('%.0f-%s', math.max(t[1] * 1000000 + t[2], last + 1), tag)
+  redis.call('XADD', log, entry, 'k', kind, 'i', id, 'r', reason, 'n', nb, 'a', at)
+  redis.call('SET', head, entry)
+  redis.call('PUBLISH', channel, '')
+end
