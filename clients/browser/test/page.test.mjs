@@ -96,7 +96,12 @@ inPage("with the network comes the next try, but not before Pawl wants it", asyn
 
 inPage("a client that is closed does nothing any more", async (w) => {
   const tab = await signedIn(w);
+  let answer;
+  w.on("/api/reissue", () => new Promise((ok) => (answer = () => ok(w.tokens()))));
+  await w.pass(30 * minute);
   tab.close();
+  answer(); // to what was under way
+  await w.settle();
   const n = asked(w);
   look(false);
   page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
