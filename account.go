@@ -32,7 +32,7 @@ func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current
 		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
 	}
 	if err := s.cfg.PasswordPolicy.Check(next, u.Login, s.cfg.Issuer); err != nil {
-		return api.Tokens{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err)
+		return api.Tokens{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err).Wrap(err)
 	}
 	held, err := s.limiter.change(ctx, s.now(), u.ID, who.SessionID)
 	if err != nil {
@@ -191,7 +191,7 @@ func (s *Service) prepare(ctx context.Context, n NewUser) (User, error) {
 		return u, err
 	}
 	if err := s.cfg.PasswordPolicy.Check(n.Password, login, s.cfg.Issuer); err != nil {
-		return User{}, api.ErrInvalidRequest.With("The password cannot be used: %v", err)
+		return User{}, api.ErrInvalidRequest.With("The password cannot be used: %v", err).Wrap(err)
 	}
 	if u.PasswordHash, err = s.cfg.Hasher.Hash(ctx, n.Password); err != nil {
 		return User{}, unavailable(err)

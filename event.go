@@ -86,13 +86,14 @@ func (e *Event) from(ctx context.Context) {
 	}
 }
 
-// emit hands an event to the configured sink and to the audit log.
+// emit counts an event, and hands it to the configured sink and the audit log.
 func (s *Service) emit(ctx context.Context, e Event) {
-	if s.cfg.OnEvent == nil && s.audit.store == nil {
-		return
-	}
 	if e.At.IsZero() {
 		e.At = s.now()
+	}
+	s.activity.note(&e)
+	if s.cfg.OnEvent == nil && s.audit.store == nil {
+		return
 	}
 	if e.Kind != EventReissue { // says itself who asks, thousands of times a second
 		e.from(ctx)

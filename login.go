@@ -83,7 +83,7 @@ func (s *Service) userForLogin(ctx context.Context, login string) (User, Mark, e
 	if err != nil {
 		return User{}, Mark{}, err
 	}
-	mark, err := s.cfg.Sessions.Mark(ctx, u.ID)
+	mark, err := s.markFor(ctx, u.ID)
 	if err != nil {
 		return User{}, Mark{}, err
 	}
@@ -123,7 +123,7 @@ func (s *Service) checkPassword(ctx context.Context, u User, pw string) error {
 // other means. ErrNotFound if Users does not know the ID; ErrAccessDenied as in
 // UpdateUser.
 func (s *Service) Start(ctx context.Context, userID string, c Client) (api.Tokens, error) {
-	mark, err := s.cfg.Sessions.Mark(ctx, userID)
+	mark, err := s.markFor(ctx, userID)
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
 	}
@@ -148,9 +148,6 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	if u.Disabled {
 		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
 	}
-	if err := s.endsApplied(ctx); err != nil { // the one that it could be taken for
-		return api.Tokens{}, err
-	}
 	now := s.now()
 	secret := token.NewSecret()
 	ends := now.Add(s.cfg.Policy.SessionTTL)
@@ -164,7 +161,7 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	}
 	evicted, err := s.cfg.Sessions.Create(ctx, rec, mark, s.cfg.SessionsPerUser)
 	if errors.Is(err, ErrEnded) {
-		return api.Tokens{}, s.raced(ctx, u.ID)
+		return api.Tokens{}, s.raced(ctx, &rec)
 	}
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
@@ -176,21 +173,47 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	return s.pair(rec, secret, u, now)
 }
 
+// markFor is the mark that a sign-in must be later than: the store's, and what
+// this node knows besides, which the store may have lost.
+func (s *Service) markFor(ctx context.Context, user string) (Mark, error) {
+	if err := s.endsApplied(ctx); err != nil { // before the mark, which they move
+		return Mark{}, err
+	}
+	var known time.Time
+	for now := s.now().Truncate(time.Second); ; now = known.Add(time.Second) {
+		r, ended := s.revoked.Covers(&token.Access{Subject: user, AuthTime: now})
+		if !ended {
+			break
+		}
+		known = r.NotBefore
+	}
+	mark, err := s.cfg.Sessions.Mark(ctx, user)
+	if known.After(mark.NotBefore) {
+		mark.NotBefore = known
+	}
+	return mark, err
+}
+
 // authTime is stamped later than the mark, so that nobody who signs in again
 // right after being ended is refused for it.
 func authTime(now time.Time, mark Mark) time.Time {
 	t := now.Truncate(time.Second)
-	if mark.Covers(t) {
+	if !t.After(mark.NotBefore) {
 		t = mark.NotBefore.Add(time.Second)
 	}
 	return t
 }
 
-// raced says why a sign-in lost against an end of the user's sessions.
-func (s *Service) raced(ctx context.Context, user string) error {
-	mark, err := s.cfg.Sessions.Mark(ctx, user)
+// raced says why a sign-in lost against an end of the user's sessions. An end
+// from before the sign-in, which nodes apply again to a store that has just lost
+// it, is no reason to refuse: the next try will see it.
+func (s *Service) raced(ctx context.Context, rec *Session) error {
+	mark, err := s.cfg.Sessions.Mark(ctx, rec.User)
 	if err != nil {
 		return unavailable(err)
+	}
+	if !mark.Covers(rec.AuthTime) && s.memory.lostLately(s.now()) {
+		return unavailable(ErrEnded)
 	}
 	return api.LoginRequired(mark.Reason)
 }

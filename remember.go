@@ -106,6 +106,13 @@ func (m *endMemory) lost(now time.Time) {
 	}
 }
 
+// lostLately reports whether the store has lost ends in the last minute.
+func (m *endMemory) lostLately(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return now.Sub(m.lostAt) <= rememberEnds
+}
+
 // applied notes that what the store lost is applied again.
 func (m *endMemory) applied() {
 	m.mu.Lock()

@@ -239,6 +239,28 @@ func TestWhoSignsInAfterTheFailOverStaysIn(t *testing.T) {
 	}
 }
 
+// Who signs in again right after an end that the store lost is not taken for
+// whom it ended: every node that knows of the end takes the new session.
+func TestWhoSignsInRightAfterALostEndStaysIn(t *testing.T) {
+	n := newNodes(t)
+	old := n.here.login()
+	n.lags.Store(true)
+	_, err := n.here.EndUser(t.Context(), "id-ann", api.ReasonEndedByAdmin)
+	wantError(t, "the end of the user's sessions", err, nil)
+	n.heard(t, old)
+	n.quiet.Store(true)
+	n.failOver()
+	again := n.here.login() // time stands still: in the second of the end
+	for name, node := range map[string]*fixture{"here": n.here, "there": n.there} {
+		_, err := node.reissue(again.RefreshToken, "", "")
+		wantError(t, "reissue "+name, err, nil)
+		_, err = node.guard.Check(again.AccessToken)
+		wantError(t, "the access token "+name, err, nil)
+		_, err = node.reissue(old.RefreshToken, "", "")
+		wantError(t, "the old session "+name, err, api.LoginRequired(api.ReasonEndedByAdmin))
+	}
+}
+
 // A password change that the store lost ends the others again, and not the
 // session that made it: neither on the node that knows which one that is, nor
 // on one that does not.

@@ -103,7 +103,7 @@ func (s *Service) reset(ctx context.Context, store UserStore, code [32]byte, nex
 		return r.User, s.resetAlready(ctx, r.User, next)
 	}
 	if err := s.cfg.PasswordPolicy.Check(next, r.User.Login, s.cfg.Issuer); err != nil {
-		return User{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err)
+		return User{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err).Wrap(err)
 	}
 	phc, err := s.cfg.Hasher.Hash(ctx, next)
 	if err != nil {

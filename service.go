@@ -88,11 +88,12 @@ type Service struct {
 		err error
 	}
 
-	limiter limiter
-	audit   auditor
-	revoked token.Revoked
-	memory  endMemory
-	cursor  string // of the revocation log; the follower's own
+	limiter  limiter
+	audit    auditor
+	activity activity
+	revoked  token.Revoked
+	memory   endMemory
+	cursor   string // of the revocation log; the follower's own
 
 	wake      chan struct{} // has the log read at once
 	watching  watchers
@@ -120,6 +121,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.admin = KeyAdmin{Store: cfg.Keys, MasterKey: cfg.MasterKey, Policy: cfg.KeyPolicy, Lifetimes: cfg.Policy, Now: cfg.Now}
 	s.audit.store, s.audit.log = cfg.Audit, cfg.Log
+	s.activity.began = s.now()
 	s.limiter = newLimiter(cfg.Throttle, cfg.SignInLimits, cfg.MasterKey)
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err

@@ -76,6 +76,32 @@ type Me struct {
 	Claims    map[string]any `json:"claims,omitempty"`
 }
 
+// Account is the body of GET /api/account: the person as the user table has
+// them now.
+type Account struct {
+	Subject     string   `json:"sub"`
+	UserID      string   `json:"userId,omitempty"` // what they type to sign in
+	Roles       []string `json:"roles"`
+	HasPassword bool     `json:"hasPassword"` // one that they can change here
+}
+
+// OwnEvent is something that happened to a person's account. At is to the hour.
+type OwnEvent struct {
+	At         time.Time `json:"at"`
+	Kind       string    `json:"kind"` // as in the audit log
+	Reason     string    `json:"reason,omitempty"`
+	SessionID  string    `json:"sessionId,omitempty"`
+	Current    bool      `json:"current"` // it is about the session that asks
+	ByOperator bool      `json:"byOperator"`
+	Address    string    `json:"address,omitempty"`
+	Agent      string    `json:"agent,omitempty"`
+}
+
+// OwnEventList is the body of GET /api/events.
+type OwnEventList struct {
+	Events []OwnEvent `json:"events"` // newest first
+}
+
 // Ended is the body of DELETE /api/sessions.
 type Ended struct {
 	Ended int `json:"ended"` // how many sessions were ended

@@ -26,6 +26,7 @@ func (s *server) mountAdmin() {
 	s.mountAdminClients()
 	s.mountAdminKeys()
 	s.mountAdminAudit()
+	s.mountAdminActivity()
 	s.mountAdminFeed()
 }
 

@@ -40,6 +40,7 @@ var adminRoutes = []adminRoute{
 	{"POST /admin/api/keys?why=x", `{"use":"access"}`, "", false, 201},
 	{"DELETE /admin/api/keys/{kid}?why=x", "", "", false, 200},
 	{"GET /admin/api/audit", "", "", false, 200},
+	{"GET /admin/api/activity", "", "", false, 200},
 	{"GET /admin/api/feed", "", "", false, 200},
 	{"POST /api/sessions", `{"userId":"id-anna"}`, "sessions", true, 201},
 }

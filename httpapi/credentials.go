@@ -54,7 +54,7 @@ func (c *call) refreshToken(body api.ReissueBody) (string, source, error) {
 	case body.RefreshToken != "":
 		return body.RefreshToken, fromBody, nil
 	}
-	old, err := c.o.LegacyCookie.read(c.r)
+	old, err := c.o.LegacyCookie.Read(c.r)
 	if err != nil || old == "" {
 		return "", fromCookie, err
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	Cookie api.Cookie
 	// LegacyCookie is the refresh cookie of the system whose sessions move in
 	// (pawl.Config.Legacy); its zero value is never looked at.
-	LegacyCookie LegacyCookie
+	LegacyCookie api.LegacyCookie
 	// TrustedOrigins are the other origins whose pages may use the API with
 	// credentials, each exactly: scheme, host and, where it is not the scheme's
 	// default, port ("https://app.example.com").
@@ -41,6 +41,9 @@ type Options struct {
 	// AdminElsewhere leaves /admin/api out of what New makes: NewAdmin serves it,
 	// on a listener of its own.
 	AdminElsewhere bool
+	// Pages is asked for what is none of the API's paths: package webui makes what
+	// people see. nil: such a path is answered 404, as a problem document.
+	Pages http.Handler
 	// Version is shown by /healthz; empty: not shown.
 	Version string
 	// OnRequest is told of each request when it is over: the pattern of its route
@@ -97,7 +100,7 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 		}
 		s.origins[origin] = true
 	}
-	s.o.LegacyCookie = o.LegacyCookie.withoutOwn(o.Cookie)
+	s.o.LegacyCookie = o.LegacyCookie.Beside(o.Cookie)
 	return s, nil
 }
 
@@ -123,5 +126,5 @@ func (s *server) mount() {
 
 // handler puts around the routes what concerns every request, outermost last.
 func (s *server) handler() http.Handler {
-	return s.observe(s.recoverPanics(s.cors(s.routes.handler())))
+	return s.observe(s.recoverPanics(s.cors(s.routes.handler(s.o.Pages))))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/httpapi"
 	"github.com/pawlauth/pawl/internal/legacy"
 	"github.com/pawlauth/pawl/internal/legacy/legacytest"
@@ -43,7 +44,7 @@ func withOld(change func(*legacy.Options)) []pawltest.Option {
 			}
 			c.Legacy = v
 		}),
-		withAPI(func(o *httpapi.Options) { o.LegacyCookie = httpapi.LegacyCookie{Name: oldName} }),
+		withAPI(func(o *httpapi.Options) { o.LegacyCookie = api.LegacyCookie{Name: oldName} }),
 	}
 }
 

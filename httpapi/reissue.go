@@ -22,7 +22,7 @@ func reissue(c *call, in api.ReissueBody) (any, error) {
 		return nil, err
 	}
 	if from == fromOldCookie {
-		c.o.LegacyCookie.clear(c.w, !c.o.Cookie.UnsafeHTTP)
+		c.o.LegacyCookie.Clear(c.w, c.o.Cookie)
 	}
 	return c.tokens(t, from == fromBody), nil
 }

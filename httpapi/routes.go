@@ -25,9 +25,19 @@ func (rs routes) add(method, pattern string, h http.Handler) {
 	rs[pattern][method] = h
 }
 
-func (rs routes) handler() http.Handler {
+// handler serves the routes, and what is not below the API's own roots by
+// pages, if there are any.
+func (rs routes) handler(pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/", notFound)
+	own := []string{"/api/", "/admin/api/", "/.well-known/"}
+	if pages == nil {
+		own = []string{"/"}
+	} else {
+		mux.Handle("/", pages)
+	}
+	for _, root := range own {
+		mux.HandleFunc(root, notFound)
+	}
 	for pattern, methods := range rs {
 		mux.Handle(pattern, byMethod(methods))
 	}

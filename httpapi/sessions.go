@@ -8,6 +8,8 @@ import (
 
 func (s *server) mountSessions() {
 	handleFor(s, http.MethodGet, "/api/session", noBody, me)
+	handleFor(s, http.MethodGet, "/api/account", noBody, account)
+	handleFor(s, http.MethodGet, "/api/events", noBody, ownEvents)
 	handleFor(s, http.MethodGet, "/api/sessions", noBody, listSessions)
 	handleFor(s, http.MethodDelete, "/api/sessions", noBody, endOthers)
 	handleFor(s, http.MethodDelete, "/api/sessions/{sid}", noBody, endSession)
@@ -19,6 +21,18 @@ func me(c *call, _ none) (any, error) {
 		Subject: a.Subject, SessionID: a.SessionID, Roles: append([]string{}, a.Roles...),
 		AuthTime: a.AuthTime, ExpiresAt: a.Expires, Claims: a.Extra,
 	}, nil
+}
+
+func account(c *call, _ none) (any, error) {
+	return c.svc.Account(c.r.Context(), c.who())
+}
+
+func ownEvents(c *call, _ none) (any, error) {
+	list, err := c.svc.OwnEvents(c.r.Context(), c.who())
+	if err != nil {
+		return nil, err
+	}
+	return api.OwnEventList{Events: list}, nil
 }
 
 func listSessions(c *call, _ none) (any, error) {

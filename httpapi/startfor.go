@@ -32,7 +32,7 @@ func startSession(c *call, in api.StartRequest) (any, error) {
 func person(in api.StartRequest) (pawl.Client, error) {
 	out := pawl.Client{Agent: api.ShortAgent(in.Agent)}
 	if in.Address != "" {
-		a, ok := parseAddress(in.Address)
+		a, ok := api.ParseAddress(in.Address)
 		if !ok {
 			return out, api.ErrInvalidRequest.With("address must be an IP address, the person's: leave it out where it is not known.")
 		}

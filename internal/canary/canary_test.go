@@ -3,6 +3,7 @@ package canary
 import (
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,14 +50,14 @@ const (
 
 var (
 	setupCode = regexp.MustCompile(`"code":"([a-z2-7]{26})"`)
-	resetCode = regexp.MustCompile(`"code":"([a-z2-7]{26})"`)
+	resetCode = regexp.MustCompile(`/reset#code=([a-z2-7]{26})`)
 	oneSecret = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}$`)
 )
 
 // people goes through everything that has a password or a one-time code.
 func (p *program) people() {
 	p.t.Helper()
-	first := p.secret("the administrator's password", "first administrator canary-01")
+	first := p.secret("the administrator's password", "sunrise hammock canary-01")
 	m := p.printed(setupCode)
 	p.must(403, request{"POST", p.url + "/api/setup", object("code", p.secret("a wrong setup code", "aaaabbbbccccddddeeeeffff22"), "userId", "root", "password", first), nil})
 	p.must(201, request{"POST", p.url + "/api/setup", object("code", p.secret("the setup code", m[1]), "userId", "root", "password", first), nil})
@@ -80,6 +81,15 @@ func (p *program) people() {
 		}
 	}
 	p.must(400, request{"POST", p.url + "/api/login?access_token=" + p.secret("a token in the query", "canary-05-in-the-query"), object("userId", login, "password", password), nil})
+
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}}
+	for path, body := range map[string]url.Values{
+		"/sign-in": {"userId": {login}, "password": {p.secret("a wrong password in the form", "wrong canary-21 password")}},
+		"/set-up":  {"userId": {"root"}, "password": {first}, "code": {"nothing"}},
+		"/reset":   {"password": {p.secret("a new password in the form", "violin canary-22 grey")}, "code": {"nothing"}},
+	} {
+		p.must(422, request{"POST", p.url + path, body.Encode(), form})
+	}
 
 	next := p.secret("a new password", "lantern canary-06 blue")
 	tokens := p.signIn(login, password)
@@ -194,7 +204,7 @@ func (p *program) programs() {
 	m := p.must(201, request{"POST", p.url + "/api/sessions", object("userId", "outside"), basic(secret)})
 	p.pair(m)
 	p.must(403, request{"GET", p.admin + "/admin/api/audit", "", basic(secret)})
-	admin := p.signIn("root", "first administrator canary-01")
+	admin := p.signIn("root", "sunrise hammock canary-01")
 	m = p.must(201, request{"POST", p.admin + "/admin/api/clients", `{"id":"feeder","scopes":["feed"]}`, bearer(admin.access)})
 	made, _ := m["secret"].(string)
 	p.secret("a secret made over HTTP", made)

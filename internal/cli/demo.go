@@ -78,7 +78,8 @@ func demoText(url string) string {
 	return strings.NewReplacer("{url}", url, "{login}", demoLogin, "{password}", demoPassword).Replace(`
 Pawl is running at {url} with throw-away data.
 There is one person: {login}, with the password {password}.
-Open {url}/openapi.yaml for the whole API. Its data is deleted when it ends.
+Open {url}/account in a browser, and {url}/openapi.yaml for the whole API.
+Its data is deleted when it ends.
 
 Paste this into another terminal, line by line.
 

@@ -197,6 +197,14 @@ func TestKeysTakeEffectOnTheServer(t *testing.T) {
 		{"password_reset_ttl=10m", func(s *server) any { return s.Config.ResetTTL }, 10 * time.Minute},
 		{"password_reset_url=https://app.example.com/new", func(s *server) any { return s.resetLink() }, "https://app.example.com/new#code="},
 		{"admin_listen=127.0.0.1:8081", func(s *server) any { return s.call("GET", "/admin/api/users", "").Code }, http.StatusNotFound},
+		{"admin_listen=127.0.0.1:8082", func(s *server) any { return s.call("GET", "/admin", "").Code }, http.StatusNotFound},
+		{"pages=false", func(s *server) any { return s.call("GET", "/sign-in", "").Code }, http.StatusNotFound},
+		{"site_name=Example", func(s *server) any {
+			return strings.Contains(s.call("GET", "/sign-in", "").Body.String(), "<span>Example</span>")
+		}, true},
+		{"return_to=https://shop.example.com", func(s *server) any {
+			return strings.Contains(s.call("GET", "/sign-in?return_to=https://shop.example.com/cart", "").Body.String(), `value="https://shop.example.com/cart"`)
+		}, true},
 		{"audit_retention=1h", func(s *server) any { return s.Config.AuditRetention }, time.Hour},
 		{"cookie_same_site=strict", func(s *server) any { _, c := s.signIn(); return c.SameSite }, http.SameSiteStrictMode},
 		{"unsafe_http_cookies=true", func(s *server) any { _, c := s.signIn(); return c.Name }, api.InsecureCookieName},

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
-	"github.com/pawlauth/pawl/httpapi"
+	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/internal/config"
 	"github.com/pawlauth/pawl/internal/legacy"
 )
@@ -35,11 +35,11 @@ func legacyVerifier(cfg *config.Config) (pawl.LegacyVerifier, error) {
 }
 
 // legacyCookie is the old system's, while sessions move in.
-func legacyCookie(cfg *config.Config) httpapi.LegacyCookie {
+func legacyCookie(cfg *config.Config) api.LegacyCookie {
 	if !cfg.MovesIn() {
-		return httpapi.LegacyCookie{}
+		return api.LegacyCookie{}
 	}
-	return httpapi.LegacyCookie{Name: cfg.LegacyCookie, Path: cfg.LegacyCookiePath}
+	return api.LegacyCookie{Name: cfg.LegacyCookie, Path: cfg.LegacyCookiePath}
 }
 
 // warnOfLegacy reminds the operator at every start of what is still open.

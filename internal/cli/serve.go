@@ -21,6 +21,7 @@ import (
 	"github.com/pawlauth/pawl/internal/config"
 	"github.com/pawlauth/pawl/internal/telemetry"
 	"github.com/pawlauth/pawl/password"
+	"github.com/pawlauth/pawl/webui"
 )
 
 // hsts is how long browsers are told to insist on TLS.
@@ -66,7 +67,7 @@ func (c *serveCmd) Run(a *app) error {
 		}
 	}
 	return a.serve(cfg, func(ctx context.Context, svc *pawl.Service) error {
-		return a.offerSetup(ctx, svc)
+		return a.offerSetup(ctx, svc, cfg.Pages)
 	})
 }
 
@@ -265,7 +266,14 @@ func noLimit(n int) int {
 }
 
 func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger, mon *monitor) (*http.Server, error) {
-	h, err := httpapi.New(svc, apiOptions(cfg, log, mon))
+	o := apiOptions(cfg, log, mon)
+	var err error
+	if cfg.Pages {
+		if o.Pages, err = webui.New(svc, pageOptions(cfg, log)); err != nil {
+			return nil, err
+		}
+	}
+	h, err := httpapi.New(svc, o)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +283,7 @@ func newServer(svc *pawl.Service, cfg *config.Config, log *slog.Logger, mon *mon
 // apiOptions is where the configuration's keys become the API's.
 func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Options {
 	return httpapi.Options{
-		Cookie:         api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"},
+		Cookie:         cookie(cfg),
 		LegacyCookie:   legacyCookie(cfg),
 		TrustedOrigins: cfg.TrustedOrigins,
 		TrustedProxies: cfg.TrustedProxies,
@@ -289,22 +297,38 @@ func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Opti
 	}
 }
 
+// pageOptions is where the configuration's keys become the pages'.
+func pageOptions(cfg *config.Config, log *slog.Logger) webui.Options {
+	return webui.Options{
+		Cookie: cookie(cfg), LegacyCookie: legacyCookie(cfg), TrustedProxies: cfg.TrustedProxies, ReturnTo: cfg.ReturnTo,
+		Name: cfg.SiteName, NoAdmin: cfg.AdminListen != "", Log: log,
+	}
+}
+
+func cookie(cfg *config.Config) api.Cookie {
+	return api.Cookie{UnsafeHTTP: cfg.UnsafeHTTPCookies, Strict: cfg.CookieSameSite == "strict"}
+}
+
 // offerSetup prints how to create the first administrator, while there is
 // none. It goes to standard output and not to the log: the code is a secret.
-func (a *app) offerSetup(ctx context.Context, svc *pawl.Service) error {
+func (a *app) offerSetup(ctx context.Context, svc *pawl.Service, pages bool) error {
 	code, err := svc.OfferSetup(ctx)
 	if err != nil || code == "" {
 		return err
+	}
+	page := ""
+	if pages {
+		page = fmt.Sprintf("  in a browser: %s/set-up#code=%s\n\n", svc.Issuer(), code)
 	}
 	_, err = fmt.Fprintf(a.stdout, `
 There is no administrator yet. Create the first one with this code, which is
 good once and until the next start (choose a password of your own):
 
-  curl -X POST %s/api/setup -H 'Content-Type: application/json' \
+%s  curl -X POST %s/api/setup -H 'Content-Type: application/json' \
     -d '{"code":"%s","userId":"admin","password":"CHOOSE A PASSWORD"}'
 
 Or, in a shell on this machine: pawl user add admin --role admin
 
-`, svc.Issuer(), code)
+`, page, svc.Issuer(), code)
 	return err
 }

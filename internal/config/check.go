@@ -21,7 +21,15 @@ func (c *Config) derive() {
 	if len(c.Audience) == 0 && c.Issuer != "" {
 		c.Audience = []string{c.Issuer}
 	}
+	c.deriveResetURL()
 	c.deriveStorage()
+}
+
+// deriveResetURL names our own page.
+func (c *Config) deriveResetURL() {
+	if c.PasswordResetURL == "" && c.Pages && c.Issuer != "" {
+		c.PasswordResetURL = c.Issuer + "/reset"
+	}
 }
 
 // check looks at what single values cannot show. It names every fault.
@@ -41,9 +49,14 @@ func (c *Config) check() error {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		bad("tls_cert_file", c.TLSCertFile, "and tls_key_file %q go together; set both, or neither for plain HTTP", c.TLSKeyFile)
 	}
-	for _, o := range c.TrustedOrigins {
-		if err := checkOrigin(o); err != nil {
-			bad("trusted_origins", o, "%v", err)
+	for _, list := range []struct {
+		key     string
+		origins []string
+	}{{"trusted_origins", c.TrustedOrigins}, {"return_to", c.ReturnTo}} {
+		for _, o := range list.origins {
+			if err := checkOrigin(o); err != nil {
+				bad(list.key, o, "%v", err)
+			}
 		}
 	}
 	if _, err := password.New(c.HashOptions()); err != nil {
@@ -161,8 +174,8 @@ func sameListener(a, b string) bool {
 
 // checkResetURL wants a page behind whose # a code can be put.
 func (c *Config) checkResetURL(bad complain) {
-	if c.PasswordResetURL == "" {
-		return
+	if c.PasswordResetURL == "" || c.PasswordResetURL == c.Issuer+"/reset" {
+		return // none, or ours below the issuer, which is checked
 	}
 	u, err := url.Parse(c.PasswordResetURL)
 	switch {

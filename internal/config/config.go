@@ -25,6 +25,10 @@ type Config struct {
 	TrustedOrigins  []string
 	ShutdownTimeout time.Duration
 
+	Pages    bool
+	ReturnTo []string
+	SiteName string // empty: the issuer's host
+
 	DataDir        string
 	Database       URL
 	DatabaseListen URL // empty: as Database
@@ -46,7 +50,7 @@ type Config struct {
 	PasswordHashTime        int
 	PasswordHashConcurrency int
 	PasswordResetTTL        time.Duration
-	PasswordResetURL        string // empty: none
+	PasswordResetURL        string // empty only as Issuer, or without pages
 
 	SignInFailuresPerAccount int // 0: no limit
 	SignInFailuresPerAddress int // 0: no limit
@@ -90,7 +94,7 @@ func (c *Config) Window() time.Duration {
 	return c.ReuseWindow
 }
 
-// IssuerAt gives a copy whose issuer and audience are set, for a listener at
+// IssuerAt gives a copy in which the issuer is set, and what follows from it, for a listener at
 // addr. It matters only where the configured port is 0, so that the system
 // chooses it.
 func (c *Config) IssuerAt(addr net.Addr) *Config {
@@ -101,6 +105,7 @@ func (c *Config) IssuerAt(addr net.Addr) *Config {
 	if len(cp.Audience) == 0 {
 		cp.Audience = []string{cp.Issuer}
 	}
+	cp.deriveResetURL()
 	return &cp
 }
 

@@ -64,7 +64,7 @@ const (
 func fields(c *Config) []Field {
 	var all []Field
 	for _, group := range []func(*Config) []Field{
-		serverFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields, legacyFields,
+		serverFields, pageFields, storageFields, sessionFields, passwordFields, failureFields, cookieFields, logFields, watchFields, legacyFields,
 	} {
 		all = append(all, group(c)...)
 	}
@@ -108,6 +108,23 @@ func serverFields(c *Config) []Field {
 		Field{
 			Key: "shutdown_timeout", value: durationValue{&c.ShutdownTimeout, 0, time.Hour}, Default: "10s", Zero: "0: requests under way are cut off at once.",
 			Doc: "How long a stopping server waits for requests under way.",
+		},
+	)
+}
+
+func pageFields(c *Config) []Field {
+	return inGroup("Pages",
+		Field{
+			Key: "pages", value: boolValue{&c.Pages}, Default: "true",
+			Doc: "Serves the pages beside the API: to sign in, to set up, to set a password, the account, and the administration, which is left out where `admin_listen` is set.",
+		},
+		Field{
+			Key: "return_to", value: listValue{&c.ReturnTo}, Zero: "Empty: pages of the issuer's own origin only.",
+			Doc: "Other origins to whose pages people may be sent once they have signed in (`/sign-in?return_to=…`), each written exactly: `https://app.example.com`. There are no wildcards.",
+		},
+		Field{
+			Key: "site_name", value: textValue{&c.SiteName}, Derived: "the issuer's host",
+			Doc: "What people know the service by: it stands at the top of each page.",
 		},
 	)
 }
@@ -172,8 +189,8 @@ func passwordFields(c *Config) []Field {
 			Doc: "How long a one-time code that sets a password is good.",
 		},
 		Field{
-			Key: "password_reset_url", value: textValue{&c.PasswordResetURL}, Zero: "Empty: the code alone is given out.",
-			Doc: "The page of yours on which people set a password: a reset link is this URL, `#code=` and the code, which that page sends to `POST /api/password/reset`. The part behind `#` reaches no server's log.",
+			Key: "password_reset_url", value: textValue{&c.PasswordResetURL}, Derived: "`/reset` below the issuer, where `pages` are served; otherwise the code alone is given out",
+			Doc: "The page on which people set a password: a reset link is this URL, `#code=` and the code, which that page sends to `POST /api/password/reset`. The part behind `#` reaches no server's log.",
 		},
 	)
 }

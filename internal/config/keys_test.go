@@ -24,6 +24,9 @@ var samples = map[string]struct {
 	"tls_key_file":     {"key.pem", func(c *Config) bool { return c.TLSKeyFile == "key.pem" }},
 	"trusted_proxies":  {"10.0.0.7,192.168.0.0/16", func(c *Config) bool { return fmt.Sprint(c.TrustedProxies) == "[10.0.0.7/32 192.168.0.0/16]" }},
 	"trusted_origins":  {"https://app.example.com", func(c *Config) bool { return reflect.DeepEqual(c.TrustedOrigins, []string{"https://app.example.com"}) }},
+	"pages":            {"false", func(c *Config) bool { return !c.Pages }},
+	"return_to":        {"https://shop.example.com", func(c *Config) bool { return reflect.DeepEqual(c.ReturnTo, []string{"https://shop.example.com"}) }},
+	"site_name":        {"Example", func(c *Config) bool { return c.SiteName == "Example" }},
 	"shutdown_timeout": {"3s", func(c *Config) bool { return c.ShutdownTimeout == 3*time.Second }},
 	"data_dir": {"/var/lib/pawl", func(c *Config) bool {
 		return c.DataDir == "/var/lib/pawl" && c.DatabasePath() == "/var/lib/pawl/pawl.db"

@@ -114,10 +114,10 @@ func (s *Sentinel) DownAfter(d time.Duration) {
 // primary has, and follows it: a fail-over before that loses more.
 func (s *Sentinel) Settle() {
 	s.t.Helper()
-	master := s.Master()
-	_, port, _ := net.SplitHostPort(master.Addr)
 	for _, n := range s.Nodes {
 		Await(s.t, func() error {
+			master := s.Master() // on a busy machine there may be another one meanwhile
+			_, port, _ := net.SplitHostPort(master.Addr)
 			out, err := redisCLI(s.t, n.Addr, "INFO", "replication")
 			if n != master && n.runs() && !(strings.Contains(out, "master_port:"+port) && strings.Contains(out, "master_link_status:up")) {
 				return errors.Join(err, fmt.Errorf("%s does not follow the primary yet:\n%s", n.Addr, out))

@@ -40,13 +40,12 @@ func (s *Store) position(cursor string) (p position, ok bool) {
 
 // selectLog gives the entries behind id $1 and, in front of each, whether the
 // cursor is of this log: of the same moment, and there also where no entry is. It
-// is not if it is ahead of all ids given, or if the entry is another one: the
-// database was put back from a backup, or a standby took over that lacked the
-// last entries. An entry that is gone was swept: nobody needs what was near it.
-const selectLog = `SELECT $1 <= h.last AND NOT EXISTS (SELECT 1 FROM pawl.revocations WHERE id = $1 AND tag <> $2) AND NOT pg_is_in_recovery(),
+// is if the entry is there still, or was swept. Otherwise the database was put
+// back from a backup, or a standby took over that lacked the last entries. Ids
+// alone do not tell: after a crash a sequence goes on up to 32 ahead.
+const selectLog = `SELECT ($1 <= w.id OR EXISTS (SELECT 1 FROM pawl.revocations WHERE id = $1 AND tag = $2)) AND NOT pg_is_in_recovery(),
 		coalesce(l.id, 0), coalesce(l.tag, 0), l.kind, l.subject, l.reason, l.not_before, l.at
-	FROM (SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM pawl.revocations_id) h
-	LEFT JOIN (SELECT * FROM pawl.revocations WHERE id > $1 ORDER BY id LIMIT $3) l ON true ORDER BY l.id`
+	FROM pawl.swept w LEFT JOIN (SELECT * FROM pawl.revocations WHERE id > $1 ORDER BY id LIMIT $3) l ON true ORDER BY l.id`
 
 // Revocations implements [pawl.SessionStore].
 func (s *Store) Revocations(ctx context.Context, after string, limit int) (page pawl.RevocationPage, err error) {

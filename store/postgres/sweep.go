@@ -68,8 +68,14 @@ const (
 		SELECT ctid FROM pawl.sessions
 		WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid AND idle_expires < $3
 		LIMIT $4 FOR UPDATE SKIP LOCKED))`
-	deleteLog = `DELETE FROM pawl.revocations WHERE id = ANY (ARRAY(
-		SELECT id FROM pawl.revocations WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	deleteLog = `WITH gone AS (
+			DELETE FROM pawl.revocations WHERE id = ANY (ARRAY(
+				SELECT id FROM pawl.revocations WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))
+			RETURNING id
+		), noted AS (
+			UPDATE pawl.swept SET id = greatest(id, (SELECT max(id) FROM gone)) WHERE EXISTS (SELECT 1 FROM gone)
+		)
+		SELECT count(*) FROM gone`
 )
 
 func sweep(ctx context.Context, tx pgx.Tx, w *sweeping, log int64, limit int) (done swept, err error) {
@@ -89,7 +95,6 @@ func sweep(ctx context.Context, tx pgx.Tx, w *sweeping, log int64, limit int) (d
 	if done.sessions == limit { // there may be more
 		done.next, done.last = w.at, false
 	}
-	tag, err = tx.Exec(ctx, deleteLog, log, int64(limit))
-	done.entries = int(tag.RowsAffected())
+	err = tx.QueryRow(ctx, deleteLog, log, int64(limit)).Scan(&done.entries)
 	return done, err
 }

@@ -24,8 +24,10 @@ import (
 )
 
 var (
-	_ pawl.SessionStore = (*Store)(nil)
-	_ pawl.Throttle     = (*Store)(nil)
+	_ pawl.SessionStore  = (*Store)(nil)
+	_ pawl.RecordScanner = (*Store)(nil)
+	_ pawl.Nudger        = (*Store)(nil)
+	_ pawl.Throttle      = (*Store)(nil)
 )
 
 // Options of [Open]. The zero value is what a server wants.

@@ -54,6 +54,7 @@ func opening(address string) storetest.Open {
 // suite is all of storetest that is about what this store is.
 func suite(t *testing.T, address string) {
 	t.Run("Sessions", func(t *testing.T) { storetest.Sessions(t, opening(address)) })
+	t.Run("Records", func(t *testing.T) { storetest.Records(t, opening(address)) })
 	t.Run("Throttle", func(t *testing.T) {
 		storetest.Throttle(t, func(t testing.TB) pawl.Throttle { return openAt(t, fresh(t, address)) })
 	})

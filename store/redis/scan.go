@@ -20,43 +20,51 @@ const walkStep = 16
 // Scan implements [pawl.SessionStore]. A cursor is the partition, the entry in
 // the register of the user of the last session given, and that session.
 func (s *Store) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, false)
+}
+
+// ScanRecords implements [pawl.RecordScanner].
+func (s *Store) ScanRecords(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
+	return s.scan(ctx, after, limit, true)
+}
+
+func (s *Store) scan(ctx context.Context, after string, limit int, ended bool) (pawl.SessionPage, error) {
 	page := pawl.SessionPage{Cursor: after}
-	at, sid, ok := parseScan(after)
+	at, ok := parseScan(after)
 	if !ok {
 		return page, pawl.ErrNotFound
 	}
 	limit = max(limit, 1)
-	for ; at.partition < partitions; at = (place{partition: at.partition + 1}) {
-		for start := "-"; ; start = "(" + at.entry {
-			if at.entry != "" && sid != "" {
-				start = at.entry // the rest of this user's
-			}
-			users, err := s.users(ctx, at.partition, start, min(limit, walkStep))
-			if err != nil {
-				return pawl.SessionPage{}, err
-			}
-			if len(users) == 0 {
-				break
-			}
-			if full, err := s.scanUsers(ctx, &page, at, sid, users, limit); err != nil || full {
-				return page, err
-			}
-			at.entry, sid = users[len(users)-1].entry, ""
+	for at.partition < partitions {
+		users, err := s.next(ctx, at, min(limit, walkStep))
+		if err != nil {
+			return pawl.SessionPage{}, err
 		}
+		if len(users) == 0 {
+			at = place{partition: at.partition + 1}
+			continue
+		}
+		full, err := s.scanUsers(ctx, &page, at, users, limit, ended)
+		if err != nil {
+			return pawl.SessionPage{}, err
+		}
+		if full {
+			break
+		}
+		at = place{partition: at.partition, entry: users[len(users)-1].entry}
 	}
 	return page, nil
 }
 
-// scanUsers adds the users' sessions to the page, until it is full. at and sid
-// are the session after which it begins.
-func (s *Store) scanUsers(ctx context.Context, page *pawl.SessionPage, at place, sid string, users []registered, limit int) (full bool, err error) {
+// scanUsers adds the users' sessions to the page, until it is full.
+func (s *Store) scanUsers(ctx context.Context, page *pawl.SessionPage, at place, users []registered, limit int, ended bool) (full bool, err error) {
 	calls := make([]call, len(users))
 	for i, u := range users {
 		calls[i] = s.listCall(u.user)
 	}
 	for i, r := range s.doAll(ctx, calls) {
 		u := users[i]
-		list, mark, entry, err := readUser(u.user, r)
+		list, mark, entry, err := readUser(u.user, r, ended)
 		if err != nil {
 			return false, err
 		}
@@ -65,7 +73,7 @@ func (s *Store) scanUsers(ctx context.Context, page *pawl.SessionPage, at place,
 		}
 		slices.SortFunc(list, func(a, b pawl.Session) int { return cmp.Compare(a.ID, b.ID) })
 		for _, rec := range list {
-			if u.entry == at.entry && rec.ID <= sid {
+			if u.entry == at.entry && rec.ID <= at.session {
 				continue
 			}
 			if len(page.Sessions) == limit {
@@ -79,17 +87,17 @@ func (s *Store) scanUsers(ctx context.Context, page *pawl.SessionPage, at place,
 	return false, nil
 }
 
-func parseScan(cursor string) (at place, sid string, ok bool) {
+func parseScan(cursor string) (at place, ok bool) {
 	if cursor == "" {
-		return at, "", true
+		return at, true
 	}
 	parts := strings.Split(cursor, ".")
 	if len(parts) != 3 || !validEntry(parts[1]) {
-		return at, "", false
+		return at, false
 	}
 	p, err := strconv.Atoi(parts[0])
 	_, sidErr := sidBytes(parts[2])
-	return place{p, parts[1]}, parts[2], err == nil && sidErr == nil && 0 <= p && p < partitions
+	return place{p, parts[1], parts[2]}, err == nil && sidErr == nil && 0 <= p && p < partitions
 }
 
 // CountLive implements [pawl.SessionStore].

@@ -158,7 +158,7 @@ func (s *Store) End(ctx context.Context, k pawl.SessionKey, reason string, at ti
 
 // List implements [pawl.SessionStore].
 func (s *Store) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
-	all, mark, _, err := readUser(user, s.do(ctx, s.listCall(user)))
+	all, mark, _, err := readUser(user, s.do(ctx, s.listCall(user)), false)
 	if err != nil {
 		return nil, pawl.Mark{}, err
 	}
@@ -172,9 +172,10 @@ func (s *Store) listCall(user string) call {
 	return call{listScript, []string{s.layout.user(user), s.layout.everyone(partition(user))}, nil}
 }
 
-// readUser reads what listScript answers: the user's sessions that were not ended
-// one by one, the mark, and the user's entry in the register.
-func readUser(user string, r rueidis.RedisResult) (list []pawl.Session, mark pawl.Mark, entry string, err error) {
+// readUser reads what listScript answers: the user's sessions, those that were
+// ended one by one only if ended says so, the mark, and the user's entry in the
+// register.
+func readUser(user string, r rueidis.RedisResult, ended bool) (list []pawl.Session, mark pawl.Mark, entry string, err error) {
 	answer, err := r.ToArray()
 	if err != nil {
 		return nil, mark, "", fault(err)
@@ -190,10 +191,10 @@ func readUser(user string, r rueidis.RedisResult) (list []pawl.Session, mark paw
 		return nil, mark, "", err
 	}
 	for sid, hot := range fields {
-		if len(sid) != 16 || fields[sid+"e"] != "" {
+		if len(sid) != 16 || fields[sid+"e"] != "" && !ended {
 			continue
 		}
-		rec, err := values{hot, fields[sid+"c"], fields[sid+"l"], ""}.session(user, sid)
+		rec, err := values{hot, fields[sid+"c"], fields[sid+"l"], fields[sid+"e"]}.session(user, sid)
 		if err != nil {
 			return nil, mark, "", err
 		}

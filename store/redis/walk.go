@@ -3,16 +3,16 @@ package redis
 import (
 	"context"
 	"strings"
-
-	"github.com/redis/rueidis"
 )
 
 // place is where a walk through the users is: behind the entry of a partition's
-// register. The registers hold each user who has a hash once, in the order in
-// which they came, so that what stays is met once.
+// register, or within that user's sessions, behind one. The registers hold each
+// user who has a hash once, in the order in which they came, so that what stays is
+// met once.
 type place struct {
 	partition int
 	entry     string // "" is the beginning of the partition
+	session   string // the id of the last one met; "" is behind all of the user's
 }
 
 // registered is a user as the register has them.
@@ -26,17 +26,16 @@ func (s *Store) next(ctx context.Context, at place, n int) ([]registered, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	start := "-"
-	if at.entry != "" {
-		start = "(" + at.entry
+	start := "(" + at.entry
+	switch {
+	case at.entry == "":
+		start = "-"
+	case at.session != "":
+		start = at.entry
 	}
-	return s.users(ctx, at.partition, start, n)
-}
-
-func (s *Store) users(ctx context.Context, partition int, start string, n int) ([]registered, error) {
 	b := s.client.B()
-	found, err := s.client.Do(ctx, b.Xrange().Key(s.layout.register(partition)).Start(start).End("+").Count(int64(n)).Build()).AsXRange()
-	if err != nil && !rueidis.IsRedisNil(err) {
+	found, err := s.client.Do(ctx, b.Xrange().Key(s.layout.register(at.partition)).Start(start).End("+").Count(int64(n)).Build()).AsXRange()
+	if err != nil {
 		return nil, fault(err)
 	}
 	users := make([]registered, len(found))

@@ -74,6 +74,13 @@ CREATE TABLE pawl.revocations (
 CREATE INDEX revocations_at ON pawl.revocations (at);
 CREATE SEQUENCE pawl.revocations_id OWNED BY pawl.revocations.id;
 
+-- The highest id of an entry that was swept. One that is missing above it was
+-- lost by a fail-over.
+CREATE TABLE pawl.swept (
+	id bigint NOT NULL
+);
+INSERT INTO pawl.swept VALUES (0);
+
 -- one_by_one gives a row its id: of the sequence that is named like the table.
 CREATE FUNCTION pawl.one_by_one() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

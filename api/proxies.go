@@ -1,0 +1,61 @@
+package api
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// maxHops bounds how much of X-Forwarded-For is looked at.
+const maxHops = 32
+
+// Proxies are the networks of the reverse proxies in front. Only what comes
+// from them says whom it comes from (SECURITY 43).
+type Proxies []netip.Prefix
+
+// ClientAddress is the address of who sent r: the peer's, or where the peer is
+// a trusted proxy, the right-most address of X-Forwarded-For that is not one.
+// Everything to the left of it was written by the client, who could otherwise
+// pass for anybody, in the audit trail and against the limits. "" where the
+// peer has no address.
+func (p Proxies) ClientAddress(r *http.Request) string {
+	client, ok := ParseAddress(r.RemoteAddr)
+	if !ok {
+		return ""
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i, hop := range slices.Backward(hops) {
+		next, ok := ParseAddress(strings.TrimSpace(hop))
+		if !p.has(client) || !ok || len(hops)-i > maxHops {
+			break
+		}
+		client = next
+	}
+	return client.String()
+}
+
+// ByTLS reports whether the client's connection is encrypted, as far as we or a
+// trusted proxy can tell.
+func (p Proxies) ByTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, ok := ParseAddress(r.RemoteAddr)
+	return ok && p.has(peer) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+func (p Proxies) has(a netip.Addr) bool {
+	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
+}
+
+// ParseAddress reads an address with or without port, in the forms that proxies
+// write. IPv4 in IPv6 becomes IPv4, and zones are dropped: prefixes do not match
+// them.
+func ParseAddress(text string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	return a.Unmap().WithZone(""), err == nil
+}

@@ -1,0 +1,94 @@
+package chaostest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/pawlauth/pawl/internal/servertest"
+)
+
+// postgresEngine is PostgreSQL with, for a fail-over, a standby that streams. A
+// pooler stays where it is and is shown the way to the new primary.
+func postgresEngine(t *testing.T, pooled bool) engine {
+	t.Helper()
+	pg := servertest.StartPostgres(t, servertest.PostgresOptions{Durable: true})
+	e := engine{addrs: []string{pg.Addr}, clock: true}
+	var way *servertest.Proxy // from the pooler to the server
+	if pooled {
+		way = servertest.StartProxy(t, pg.Addr)
+		process, by := *pg.Process, *pg
+		process.Addr = way.Addr
+		by.Process = &process
+		e.addrs = []string{servertest.StartPgBouncer(t, &by).Addr}
+	}
+	e.role = func(addrs []string) role {
+		return role{Database: "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"}
+	}
+	var standby *servertest.Postgres
+	follow := func() *servertest.Postgres {
+		if standby == nil {
+			standby = pg.Standby(t)
+		}
+		return standby
+	}
+	follow()
+	e.restart = func(kill bool) func() {
+		if kill {
+			pg.Kill()
+		} else {
+			pg.Stop()
+		}
+		return func() { pg.Restart() }
+	}
+	e.lose = func(h *house, during func()) {
+		next := follow()
+		standby = nil
+		cutOff(t, next)
+		defer h.sum.losing()()
+		during()
+		pg.Kill()
+		next.Promote()
+		if way != nil {
+			way.Target(next.Addr)
+			way.Cut()
+		} else {
+			h.moved(0, next.Addr)
+		}
+		pg = next
+	}
+	e.faults = append(restarts(), losses()...)
+	return e
+}
+
+// cutOff has a standby receive nothing any more.
+func cutOff(t *testing.T, standby *servertest.Postgres) {
+	t.Helper()
+	standby.Exec("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
+	standby.Exec("postgres", "SELECT pg_reload_conf()")
+	eventually(t.Context(), t, "the standby is cut off", func() error {
+		if n := standby.Exec("postgres", "SELECT count(*) FROM pg_stat_wal_receiver"); n != "0" {
+			return errors.New("it still receives")
+		}
+		return nil
+	})
+}
+
+func TestChaosPostgres(t *testing.T) {
+	t.Parallel()
+	chaos(t, postgresEngine(t, false), usual())
+}
+
+func TestChaosPgBouncer(t *testing.T) {
+	t.Parallel()
+	chaos(t, postgresEngine(t, true), usual())
+}
+
+func TestFailuresPostgres(t *testing.T) {
+	t.Parallel()
+	failures(t, postgresEngine(t, false))
+}
+
+func TestFailuresPgBouncer(t *testing.T) {
+	t.Parallel()
+	failures(t, postgresEngine(t, true))
+}
