@@ -248,14 +248,23 @@ func TestNudges(t *testing.T) {
 		await(t, func() bool {
 			return pg.Exec("postgres", "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN pawl_revocations' AND state = 'idle'") == "1"
 		})
-		<-s.Nudges() // that it listens from now on
+		nudged(t, s) // that it listens from now on
 		for i := range 5 {
 			if _, _, err := other.EndUser(t.Context(), fmt.Sprint("u", i), "", "x", noon); err != nil {
 				t.Fatal(err)
 			}
-			<-s.Nudges()
+			nudged(t, s)
 		}
 		pg.Restart()
 		await(t, func() bool { _, err := other.Mark(t.Context(), "u"); return err == nil })
+	}
+}
+
+func nudged(t *testing.T, s *postgres.Store) {
+	t.Helper()
+	select {
+	case <-s.Nudges():
+	case <-time.After(time.Minute):
+		t.Fatal("no nudge came")
 	}
 }

@@ -67,7 +67,7 @@ func (c *call) answered() bool {
 // waits returns when so many backends wait for locks, or the call has answered.
 func (c *call) waits(t *testing.T, url string, n int) {
 	t.Helper()
-	for !c.answered() {
+	for ; !c.answered(); time.Sleep(5 * time.Millisecond) {
 		waiting := sql(t, url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 		if got, err := strconv.Atoi(waiting); err != nil || got >= n {
 			return

@@ -19,3 +19,16 @@ CREATE TABLE pawl.clients (
 -- that is neither user, session nor key.
 ALTER TABLE pawl.audit ADD COLUMN why bytea NOT NULL DEFAULT '';
 ALTER TABLE pawl.audit ADD COLUMN object bytea NOT NULL DEFAULT '';
+
+-- restored is for a database that was put back from a backup, which knows nothing
+-- of what was ended since: it signs everybody out and voids what was good once.
+-- The minute is for sign-ins after the backup, by a clock that was ahead.
+CREATE FUNCTION pawl.restored() RETURNS void LANGUAGE sql AS $$
+	DELETE FROM pawl.setup_code;
+	DELETE FROM pawl.reset_codes;
+	UPDATE pawl.meta SET value = left(replace(gen_random_uuid()::text, '-', ''), 16) WHERE name = 'epoch';
+	UPDATE pawl.everyone SET reason = 'ended_by_admin', version = version + 1, not_before = greatest(not_before,
+		(SELECT auth_time FROM pawl.latest), extract(epoch FROM clock_timestamp())::bigint + 60);
+	INSERT INTO pawl.revocations (kind, subject, reason, not_before, at)
+		SELECT 'all'::bytea, ''::bytea, reason, not_before, (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM pawl.everyone;
+$$;
