@@ -199,6 +199,7 @@ within("no other answer ends a session", async (w) => {
   const tab = await signedIn(w);
   for (const give of [
     new Response("<html>", { status: 401 }), // a proxy in front
+    Response.json({ code: "login_required", reason: "signed_out" }, { status: 401 }), // somebody else's words
     new Response("<html>", { status: 200 }), // a network's own page
     new Response("{}", { status: 200 }),
     new Response("gone", { status: 404 }),
