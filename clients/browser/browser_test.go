@@ -24,6 +24,9 @@ func TestTheClientInNode(t *testing.T) {
 
 // What is committed under dist is what the sources make, byte for byte.
 func TestTheBuiltFilesAreCurrent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a build takes its time")
+	}
 	modules := nodetest.Install(t, os.DirFS("."))
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "src"), os.DirFS("src")); err != nil {
