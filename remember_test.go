@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,7 +115,9 @@ type nodes struct {
 func newNodes(t *testing.T) *nodes {
 	r := newReplicated()
 	key := pawl.NewMasterKey()
-	on := func(c *pawl.Config) { c.Sessions, c.Users, c.Keys, c.MasterKey = r, r.Store, r.Store, key }
+	on := func(c *pawl.Config) {
+		c.Sessions, c.Users, c.Keys, c.MasterKey, c.Log = r, r.Store, r.Store, key, slog.New(slog.DiscardHandler)
+	}
 	n := &nodes{replicated: r, here: newFixture(t, on)}
 	n.there = newFixture(t, on)
 	n.here.store = r.Store

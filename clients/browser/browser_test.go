@@ -19,11 +19,14 @@ func TestTheClientInNode(t *testing.T) {
 		t.Fatal("there are no tests")
 	}
 	args := append([]string{"--test", "--test-reporter=./test/reporter.mjs"}, files...)
-	nodetest.Run(t, nodetest.Command{Args: args, Expects: 47})
+	nodetest.Run(t, nodetest.Command{Args: args, Expects: 54})
 }
 
 // What is committed under dist is what the sources make, byte for byte.
 func TestTheBuiltFilesAreCurrent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a build takes its time")
+	}
 	modules := nodetest.Install(t, os.DirFS("."))
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "src"), os.DirFS("src")); err != nil {

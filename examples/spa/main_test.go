@@ -18,7 +18,7 @@ func TestEachButtonDoesWhatItSays(t *testing.T) {
 	go func() { done <- run(ctx, l) }()
 	defer func() {
 		stop()
-		if err := <-done; err != nil {
+		if err := <-done; err != nil && !t.Skipped() { // then it may not have begun
 			t.Error(err)
 		}
 	}()

@@ -37,9 +37,12 @@ type Scenario struct {
 type Control func(argument json.RawMessage) (any, error)
 
 // Run runs the scenario's tests, one after the other, as subtests of t. Without
-// Chromium or Node it skips, loudly.
+// Chromium or Node it skips, loudly; with -short, too.
 func Run(t *testing.T, s Scenario) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
 	chromium := servertest.Program(t, "chromium", "chromium")
 	node, err := fs.Sub(files, "node")
 	if err != nil {

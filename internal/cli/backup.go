@@ -83,7 +83,7 @@ func (c *backupCmd) Run(a *app) error {
 // aboutRedis says what is to be done about the sessions there.
 func aboutRedis(cfg *config.Config) string {
 	if cfg.Sessions == "" {
-		return "Whoever puts one back runs \"pawl session end --all\" then: what was ended since would live again"
+		return "Whoever puts one back runs \"SELECT pawl.restored()\" then, which signs everybody out: what was ended since would live again"
 	}
 	return "Sessions in Redis need none: without them people sign in again"
 }

@@ -25,6 +25,9 @@ type benchCmd struct {
 	Sessions int           `placeholder:"N" help:"Live sessions of others in the database, put there directly. Not with --url. Default: none."`
 	JSON     bool          `name:"json" help:"Print one JSON document instead of a Markdown table."`
 
+	Database     string `placeholder:"URL" group:"Stores of a server of its own" help:"A PostgreSQL on which a database is made for each row and dropped after it, in place of an SQLite file. A URL with a password in it is seen by who lists processes: this is for servers that are thrown away."`
+	SessionStore string `placeholder:"URL" group:"Stores of a server of its own" help:"A Redis for the sessions, with --database. Keys are made there and deleted after each row."`
+
 	URL          string `name:"url" placeholder:"URL" group:"A server that runs already" help:"Drive the server at this URL instead of one that is started for it."`
 	User         string `short:"u" placeholder:"LOGIN" group:"A server that runs already" help:"Sign in as this person. The password comes from PAWL_BENCH_PASSWORD, from --password-file or from a prompt."`
 	PasswordFile string `placeholder:"FILE" group:"A server that runs already" help:"Read the password from this file, which nobody else may read."`
@@ -55,6 +58,7 @@ Examples:
     pawl bench
     pawl bench --kinds signin --clients 16,1000 --seconds 10
     pawl bench --kinds advance --clients 64 --sessions 1000000
+    pawl bench --database postgres://postgres@127.0.0.1/postgres
     PAWL_BENCH_PASSWORD=… pawl bench --url http://127.0.0.1:8080 --user ada@example.com`
 }
 
@@ -135,10 +139,16 @@ func (c *benchCmd) target(a *app) (load.Target, error) {
 		if c.User != "" || c.Users != "" || c.PasswordFile != "" || c.Sure {
 			return load.Target{}, usagef("--user, --users, --password-file and --yes-i-may-load-this-server go with --url")
 		}
+		grounds := load.Grounds{Database: c.Database, Sessions: c.SessionStore}
+		if err := grounds.Check(); err != nil {
+			return load.Target{}, usageError{err}
+		}
 		program, err := os.Executable()
-		return load.Target{Program: program}, err
+		return load.Target{Program: program, Grounds: grounds}, err
 	}
 	switch {
+	case c.Database != "" || c.SessionStore != "":
+		return load.Target{}, usagef("--database and --session-store go without --url: a server that runs has its own")
 	case c.Sessions > 0:
 		return load.Target{}, usagef("--sessions goes without --url: they are put into the database directly")
 	case (c.User == "") == (c.Users == ""):

@@ -44,7 +44,7 @@ func (c *restoreCmd) Run(a *app) error {
 		return err
 	}
 	if cfg.InPostgres() {
-		return fmt.Errorf("a backup of %s is put back by PostgreSQL's pg_restore, with the servers stopped; then run \"pawl session end --all\": what was ended since would live again", cfg.DatabaseName())
+		return fmt.Errorf("a backup of %s is put back by PostgreSQL's pg_restore, with the servers stopped; then run \"SELECT pawl.restored()\" in it, which signs everybody out: what was ended since would live again", cfg.DatabaseName())
 	}
 	ctx, stop := untilSignal()
 	defer stop()

@@ -26,6 +26,7 @@ const (
 type ownServer struct {
 	address  string
 	dir      string
+	ground   *ground
 	subjects []string // of the seeded people
 	cmd      *exec.Cmd
 	stderr   bytes.Buffer // to be read once it has ended
@@ -33,8 +34,8 @@ type ownServer struct {
 }
 
 // startOwn runs the program as a server on a fresh database that holds so many
-// people and sessions of others. Without a window every reissue advances.
-func startOwn(ctx context.Context, program string, window bool, people, sessions int) (s *ownServer, err error) {
+// people and sessions of others, where the target says. Without a window every reissue advances.
+func startOwn(ctx context.Context, t Target, window bool, people, sessions int) (s *ownServer, err error) {
 	dir, err := os.MkdirTemp("", "pawl-bench-")
 	if err != nil {
 		return nil, err
@@ -49,7 +50,10 @@ func startOwn(ctx context.Context, program string, window bool, people, sessions
 	if err = os.Mkdir(data, 0o700); err != nil {
 		return s, err
 	}
-	if s.subjects, err = seed(ctx, filepath.Join(data, "pawl.db"), people, sessions); err != nil {
+	if s.ground, err = t.Grounds.settle(ctx, data); err != nil {
+		return s, err
+	}
+	if s.subjects, err = seed(ctx, s.ground.cfg, people, sessions); err != nil {
 		return s, err
 	}
 	if s.address, err = freeAddress(ctx); err != nil {
@@ -59,14 +63,15 @@ func startOwn(ctx context.Context, program string, window bool, people, sessions
 	if err = os.WriteFile(config, []byte(s.config(data, window)), 0o600); err != nil {
 		return s, err
 	}
-	if err = s.spawn(program, config); err != nil {
+	if err = s.spawn(t.Program, config); err != nil {
 		return s, err
 	}
 	return s, s.awaitReady(ctx)
 }
 
 func (s *ownServer) config(data string, window bool) string {
-	text := fmt.Sprintf("listen: %s\nissuer: http://%[1]s\ndata_dir: %q\nlog_level: warn\nunsafe_http_cookies: true\n", s.address, data)
+	text := fmt.Sprintf("listen: %s\nissuer: http://%[1]s\ndata_dir: %q\ndatabase: %q\nsessions: %q\nlog_level: warn\nunsafe_http_cookies: true\n",
+		s.address, data, s.ground.cfg.Database.Reveal(), s.ground.cfg.Sessions.Reveal())
 	if window {
 		return text + fmt.Sprintf("reuse_window: %v\n", ownWindow)
 	}
@@ -142,6 +147,9 @@ func (s *ownServer) stop() {
 			_ = s.cmd.Process.Kill()
 			<-s.ended
 		}
+	}
+	if s.ground != nil {
+		_ = s.ground.clear() // a database that cannot be dropped is named like nobody else's
 	}
 	_ = os.RemoveAll(s.dir)
 }

@@ -15,7 +15,8 @@ type Report struct {
 	Go         string  `json:"go"`
 	System     string  `json:"system"`
 	Processors int     `json:"processors"`
-	Server     string  `json:"server"` // its URL, or "own"
+	Server     string  `json:"server"`           // its URL, or "own"
+	Stores     string  `json:"stores,omitempty"` // of an own server
 	Sessions   int     `json:"otherSessions"`
 	RunSeconds float64 `json:"runSeconds"`
 	Runs       int     `json:"runs"`
@@ -30,7 +31,7 @@ func NewReport(p Plan, t Target) *Report {
 		Server: t.URL, Sessions: p.Sessions, RunSeconds: p.Length.Seconds(), Runs: p.Runs, Rows: []Row{},
 	}
 	if t.Program != "" {
-		r.Server = "own"
+		r.Server, r.Stores = "own", t.Grounds.String()
 	}
 	return r
 }
@@ -39,7 +40,7 @@ func NewReport(p Plan, t Target) *Report {
 func (r *Report) Head(w io.Writer) {
 	fmt.Fprintf(w, "pawl %s, %s %s, %d processors", r.Version, r.Go, r.System, r.Processors)
 	if r.Server == "own" {
-		fmt.Fprintf(w, " shared by server and clients; a server of its own for each row: SQLite, synchronous=FULL; ES256; %d other sessions", r.Sessions)
+		fmt.Fprintf(w, " shared by server and clients; a server of its own for each row: %s; ES256; %d other sessions", r.Stores, r.Sessions)
 	} else {
 		fmt.Fprintf(w, " for the clients; the server at %s", r.Server)
 	}

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/internal/config"
+	"github.com/pawlauth/pawl/internal/stores"
 	"github.com/pawlauth/pawl/password"
-	"github.com/pawlauth/pawl/store/sqlite"
 	"github.com/pawlauth/pawl/token"
 )
 
@@ -21,7 +22,7 @@ func seedPerson(i int) Person { return Person{fmt.Sprintf("load-%d", i), seedPas
 // seed puts so many people, and live sessions of others, into a new database,
 // past the server: hashing for each of them would take longer than to measure.
 // It gives the people's subjects.
-func seed(ctx context.Context, path string, people, sessions int) (subjects []string, err error) {
+func seed(ctx context.Context, cfg *config.Config, people, sessions int) (subjects []string, err error) {
 	hasher, err := password.New(password.Options{})
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func seed(ctx context.Context, path string, people, sessions int) (subjects []st
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	store, err := stores.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func seed(ctx context.Context, path string, people, sessions int) (subjects []st
 		})
 	}
 	if err = errors.Join(err, store.Close()); err != nil {
-		return nil, fmt.Errorf("seed %s: %w", path, err)
+		return nil, fmt.Errorf("put people and sessions into the database: %w", err)
 	}
 	return subjects, nil
 }

@@ -13,6 +13,7 @@ type Target struct {
 	URL     string   // of a server that runs
 	People  []Person // who can sign in there; clients beyond their number share them
 	Program string   // the pawl command, to start a server of our own for each row
+	Grounds Grounds  // where that one keeps its data
 }
 
 // Check says what is wrong with the URL.
@@ -60,7 +61,7 @@ func (s *stage) server(ctx context.Context, t Target, p *Plan, k Kind, n int) (a
 		return parseEndpoint(t.URL)
 	}
 	window := k != Advance && k != Mixed // in a day, reissues are half an hour apart
-	if s.own, err = startOwn(ctx, t.Program, window, n, p.Sessions); err != nil {
+	if s.own, err = startOwn(ctx, t, window, n, p.Sessions); err != nil {
 		return at, err
 	}
 	return endpoint{host: s.own.address, address: s.own.address}, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,10 +23,11 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-// clock is one that tests set.
-type clock struct{ now time.Time }
+// clock is one that tests set. Safe for concurrent use.
+type clock struct{ ms atomic.Int64 }
 
-func (c *clock) Now() time.Time { return c.now }
+func (c *clock) Now() time.Time       { return time.UnixMilli(c.ms.Load()).UTC() }
+func (c *clock) pass(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
 // place is a set of stores and a service on them.
 type place struct {
@@ -49,7 +51,9 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &house{t, &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, pawl.NewMasterKey(), hasher}
+	h := &house{t, new(clock), pawl.NewMasterKey(), hasher}
+	h.clock.ms.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
+	return h
 }
 
 // on gives a service on a place, with windows of 10 s.
@@ -124,34 +128,31 @@ func (h *house) fill(svc *pawl.Service) (c crowd) {
 	h.must(err)
 	c.everybody = h.signIn(svc, "eve")
 	h.must(svc.EndAll(ctx, api.ReasonEndedByAdmin))
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 
 	first := h.signIn(svc, "ann")
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 	second, err := h.reissue(svc, first, "")
 	h.must(err)
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 	c.in, err = h.reissue(svc, second, "")
 	h.must(err)
 	c.old = first
 
 	c.lost = h.signIn(svc, "bob")
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 	_, err = h.reissue(svc, c.lost, lostKey)
 	h.must(err)
 
 	c.out = h.signIn(svc, "ann")
 	h.must(svc.Logout(ctx, api.ReissueRequest{RefreshToken: c.out.RefreshToken}))
 	c.kept, c.ended = h.signIn(svc, "cay"), h.signIn(svc, "cay")
-	h.clock.now = h.clock.now.Add(time.Minute)
-	access, err := token.Inspect(c.kept.AccessToken)
-	h.must(err)
-	_ = access
+	h.clock.pass(time.Minute)
 	h.changePassword(svc, c.kept)
 	for range 30 {
 		h.signIn(svc, "dan")
 	}
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 	return c
 }
 
@@ -159,7 +160,7 @@ func (h *house) fill(svc *pawl.Service) (c crowd) {
 func (h *house) changePassword(svc *pawl.Service, c client) {
 	h.t.Helper()
 	v := token.AccessVerifier{Issuer: "https://id.example", Audience: []string{"https://id.example"}}
-	who, err := v.Verify(svc.KeySet(), c.AccessToken, h.clock.now)
+	who, err := v.Verify(svc.KeySet(), c.AccessToken, h.clock.Now())
 	h.must(err)
 	_, err = svc.ChangePassword(h.t.Context(), &who, secret, "nine orange otters")
 	h.must(err)
@@ -224,7 +225,7 @@ func moves(t *testing.T, test func(t *testing.T, from, to place)) {
 }
 
 func copyOf(h *house, from, to place) migrate.Copy {
-	return migrate.Copy{From: from.db, To: to.db, FromSessions: from.sessions.(migrate.Sessions), ToSessions: to.sessions, Began: h.clock.now}
+	return migrate.Copy{From: from.db, To: to.db, FromSessions: from.sessions.(migrate.Sessions), ToSessions: to.sessions, Began: h.clock.Now()}
 }
 
 // whole sees that nothing differs.
@@ -372,7 +373,7 @@ func TestAMoveBesideARunningServer(t *testing.T) {
 	ctx := t.Context()
 
 	// Rotations, an end, a change of password that keeps a session, everybody else's business.
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 	in, err := h.reissue(svc, c.in, "")
 	h.must(err)
 	c.in = in
@@ -389,12 +390,12 @@ func TestAMoveBesideARunningServer(t *testing.T) {
 	h.must(err)
 	h.must(svc.DeleteUser(ctx, eve.ID))
 	mine, other := h.signIn(svc, "bob"), h.signIn(svc, "bob")
-	h.clock.now = h.clock.now.Add(time.Minute)
-	copy.Began = h.clock.now
+	h.clock.pass(time.Minute)
+	copy.Began = h.clock.Now()
 	_, err = copy.Run(ctx)
 	h.must(err)
 	h.changePassword(svc, mine)
-	h.clock.now = h.clock.now.Add(time.Minute)
+	h.clock.pass(time.Minute)
 	h.signIn(svc, "daniel") // after the run has begun: left to the next
 	if d, err := copy.Verify(ctx); err != nil || d.Differ == 0 {
 		t.Errorf("a server goes on, and nothing differs: %+v, %v", d, err)
@@ -403,7 +404,7 @@ func TestAMoveBesideARunningServer(t *testing.T) {
 	if n, err := copy.Run(ctx); err != nil || n.Left < 2 {
 		t.Errorf("%d left, %v", n.Left, err)
 	}
-	copy.Began = h.clock.now
+	copy.Began = h.clock.Now()
 	n, err := copy.Run(ctx)
 	h.must(err)
 	if n.Left != 0 {
@@ -424,6 +425,48 @@ func TestAMoveBesideARunningServer(t *testing.T) {
 	for name, out := range map[string]client{"signed out": late, "ended by the change of password": other} {
 		if _, err := h.reissue(svc2, out, ""); !errors.Is(err, api.ErrLoginRequired) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The comparison names what differs, each once.
+func TestWhatDiffers(t *testing.T) {
+	h := newHouse(t)
+	from, store := openSQLite(t), memory.New()
+	svc := h.on(from)
+	h.fill(svc)
+	svc.Close()
+	copy := copyOf(h, from, place{})
+	copy.To, copy.ToSessions = store, store
+	_, err := copy.Run(t.Context())
+	h.must(err)
+	ctx := t.Context()
+	user := func(login string) pawl.User {
+		u, err := store.ByLogin(ctx, login)
+		h.must(err)
+		return u
+	}
+	for what, change := range map[string]func(){
+		"one more": func() { h.must(store.CreateUser(ctx, pawl.User{ID: "x", Login: "bill"})) },
+		"one less": func() { h.must(store.DeleteUser(ctx, user("ann").ID)) },
+		"other roles": func() {
+			_, _, err := store.UpdateUser(ctx, user("cay").ID, pawl.UserChange{Roles: &[]string{}})
+			h.must(err)
+		},
+		"other password": func() { u := user("dan"); h.must(store.SetPasswordHash(ctx, u.ID, u.PasswordHash, "y")) },
+		"no client":      func() { h.must(store.RemoveClient(ctx, "shop")) },
+		"an end": func() {
+			list, _, err := store.List(ctx, user("bob").ID)
+			h.must(err)
+			_, err = store.End(ctx, list[0].SessionKey, api.ReasonSignedOut, h.clock.Now())
+			h.must(err)
+		},
+	} {
+		before, err := copy.Verify(ctx)
+		h.must(err)
+		change()
+		if after, err := copy.Verify(ctx); err != nil || after.Differ != before.Differ+1 {
+			t.Errorf("%s: %d differ after %d: %v, %v", what, after.Differ, before.Differ, after.First, err)
 		}
 	}
 }
@@ -460,7 +503,7 @@ func TestWhatAMoveRefuses(t *testing.T) {
 	})
 	t.Run("another's sessions", func(t *testing.T) {
 		store := memory.New()
-		_, err := store.Create(t.Context(), pawl.Session{SessionKey: pawl.SessionKey{User: "x", ID: token.SessionID(token.NewSecret())}, Ends: h.clock.now.Add(time.Hour), IdleExpires: h.clock.now.Add(time.Hour)}, pawl.Mark{}, 0)
+		_, err := store.Create(t.Context(), pawl.Session{SessionKey: pawl.SessionKey{User: "x", ID: token.SessionID(token.NewSecret())}, Ends: h.clock.Now().Add(time.Hour), IdleExpires: h.clock.Now().Add(time.Hour)}, pawl.Mark{}, 0)
 		h.must(err)
 		copy := copyOf(h, from, place{from.db, store})
 		if _, err := copy.Run(t.Context()); !errors.Is(err, migrate.ErrOthersData) {

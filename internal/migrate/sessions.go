@@ -12,7 +12,7 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-// writers is how many users' sessions are copied at once.
+// writers is how many users' sessions are copied, or compared, at once.
 const writers = 16
 
 // everyone copies everyone's mark, before there are sessions that it could move to.
@@ -39,44 +39,23 @@ func (c Copy) sessions(ctx context.Context, n *Counts) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	work := make(chan []pawl.MarkedSession)
 	var mu sync.Mutex
-	var running sync.WaitGroup
-	for range writers {
-		running.Go(func() {
-			for recs := range work {
-				wrote, err := c.user(ctx, recs, all)
-				if err != nil {
-					cancel(err)
-				}
-				mu.Lock()
-				n.Sessions, n.Written = n.Sessions+len(recs), n.Written+wrote
-				c.Progress("sessions", n.Sessions)
-				mu.Unlock()
-			}
-		})
-	}
-	err = eachOwner(ctx, c.FromSessions, func(recs []pawl.MarkedSession) error {
+	return eachInParallel(ctx, c.FromSessions, func(ctx context.Context, recs []pawl.MarkedSession) error {
 		found := len(recs)
 		recs = c.settled(recs)
+		wrote := 0
+		if len(recs) > 0 {
+			var err error
+			if wrote, err = c.user(ctx, recs, all); err != nil {
+				return err
+			}
+		}
 		mu.Lock()
-		n.Left += found - len(recs)
-		mu.Unlock()
-		if len(recs) == 0 {
-			return nil
-		}
-		select {
-		case work <- recs:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		defer mu.Unlock()
+		n.Left, n.Sessions, n.Written = n.Left+found-len(recs), n.Sessions+len(recs), n.Written+wrote
+		c.Progress("sessions", n.Sessions)
+		return nil
 	})
-	close(work)
-	running.Wait()
-	return errors.Join(err, context.Cause(ctx))
 }
 
 // settled leaves out what began after the copy did: sessions, or all that a user
@@ -87,6 +66,38 @@ func (c Copy) settled(recs []pawl.MarkedSession) []pawl.MarkedSession {
 		return nil
 	}
 	return slices.DeleteFunc(recs, since)
+}
+
+// eachInParallel calls f with all that one user has, for some users at a time,
+// until one fails.
+func eachInParallel(ctx context.Context, from pawl.RecordScanner, f func(context.Context, []pawl.MarkedSession) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan []pawl.MarkedSession)
+	var running sync.WaitGroup
+	for range writers {
+		running.Go(func() {
+			for recs := range work {
+				if err := f(ctx, recs); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	err := eachOwner(ctx, from, func(recs []pawl.MarkedSession) error {
+		select {
+		case work <- recs:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	close(work)
+	running.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause // what failed first
+	}
+	return err
 }
 
 // eachOwner gives all that one user has, user by user.

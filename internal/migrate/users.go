@@ -22,10 +22,16 @@ func (c Copy) users(ctx context.Context, n *Counts) error {
 		if err != nil {
 			return err
 		}
+		there, err := c.page(ctx, us)
+		if err != nil {
+			return err
+		}
 		for i, u := range us {
 			done := true
 			if !taken[i] {
 				n.Written++
+			} else if sameUser(u, there[u.ID]) {
+				continue
 			} else if done, err = c.changeUser(ctx, u, n); err != nil {
 				return err
 			}
@@ -49,6 +55,25 @@ func (c Copy) users(ctx context.Context, n *Counts) error {
 		}
 	}
 	return nil
+}
+
+// page is the piece of the new table that most of the users are in, by ID.
+func (c Copy) page(ctx context.Context, us []pawl.User) (map[string]pawl.User, error) {
+	first, err := us[0].SortKey()
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]pawl.User{}
+	if u, err := c.To.ByID(ctx, us[0].ID); err == nil {
+		byID[u.ID] = u
+	} else if !errors.Is(err, pawl.ErrNotFound) {
+		return nil, err
+	}
+	there, err := c.To.ListUsers(ctx, pawl.UserQuery{After: first, Limit: batch})
+	for _, u := range there {
+		byID[u.ID] = u
+	}
+	return byID, err
 }
 
 // changeUser brings somebody up to date whose ID or login is in the new table

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/pawlauth/pawl"
 )
@@ -34,13 +35,20 @@ func (c Copy) Verify(ctx context.Context) (d Difference, err error) {
 			return d, err
 		}
 	}
-	err = eachOwner(ctx, c.FromSessions, func(recs []pawl.MarkedSession) error {
+	var mu sync.Mutex
+	err = eachInParallel(ctx, c.FromSessions, func(ctx context.Context, recs []pawl.MarkedSession) error {
+		var differ []string
 		for _, rec := range recs {
 			if same, err := c.sameSession(ctx, rec); err != nil {
 				return err
 			} else if !same {
-				d.add("session", rec.ID)
+				differ = append(differ, rec.ID)
 			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, id := range differ {
+			d.add("session", id)
 		}
 		d.Sessions += len(recs)
 		c.Progress("sessions compared", d.Sessions)
@@ -75,14 +83,16 @@ func (c Copy) verifyDatabase(ctx context.Context, d *Difference) error {
 	return c.verifyUsers(ctx, d)
 }
 
+// verifyUsers reads both tables in their one order, side by side.
 func (c Copy) verifyUsers(ctx context.Context, d *Difference) error {
+	there := &userReader{store: c.To}
 	err := eachUser(ctx, c.From, func(us []pawl.User) error {
 		for _, u := range us {
-			there, err := c.To.ByID(ctx, u.ID)
-			if err != nil && !errors.Is(err, pawl.ErrNotFound) {
+			have, err := there.upTo(ctx, u, d)
+			if err != nil {
 				return err
 			}
-			if !sameUser(u, there) {
+			if !sameUser(u, have) {
 				d.add("user", u.ID)
 			}
 		}
@@ -90,19 +100,63 @@ func (c Copy) verifyUsers(ctx context.Context, d *Difference) error {
 		c.Progress("users compared", d.Users)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return eachUser(ctx, c.To, func(us []pawl.User) error {
-		for _, u := range us {
-			if _, err := c.From.ByID(ctx, u.ID); errors.Is(err, pawl.ErrNotFound) {
-				d.add("user", u.ID)
-			} else if err != nil {
-				return err
-			}
+	for err == nil {
+		var u pawl.User
+		var more bool
+		if u, more, err = there.peek(ctx); !more {
+			return err
 		}
-		return nil
-	})
+		d.add("user", u.ID)
+		there.page = there.page[1:]
+	}
+	return err
+}
+
+// userReader reads a table user by user.
+type userReader struct {
+	store pawl.UserStore
+	page  []pawl.User
+	after string
+	done  bool
+}
+
+// peek gives the next user; ok is false behind the last one.
+func (r *userReader) peek(ctx context.Context) (u pawl.User, ok bool, err error) {
+	if len(r.page) == 0 && !r.done {
+		if r.page, err = r.store.ListUsers(ctx, pawl.UserQuery{After: r.after, Limit: batch}); err != nil {
+			return u, false, err
+		}
+		r.done = len(r.page) < batch
+		if len(r.page) > 0 {
+			r.after, err = r.page[len(r.page)-1].SortKey()
+		}
+	}
+	if len(r.page) == 0 || err != nil {
+		return u, false, err
+	}
+	return r.page[0], true, nil
+}
+
+// upTo gives the user who stands where u does, the zero User for nobody; who
+// stands before that is one too many.
+func (r *userReader) upTo(ctx context.Context, u pawl.User, d *Difference) (pawl.User, error) {
+	key, err := u.SortKey()
+	for err == nil {
+		have, ok, peekErr := r.peek(ctx)
+		if peekErr != nil || !ok {
+			return pawl.User{}, peekErr
+		}
+		haveKey, keyErr := have.SortKey()
+		if keyErr != nil || haveKey > key {
+			return pawl.User{}, keyErr
+		}
+		r.page = r.page[1:]
+		if haveKey == key {
+			return have, nil
+		}
+		d.add("user", have.ID)
+	}
+	return pawl.User{}, err
 }
 
 // sameSession reports whether the session goes on, or does not, in the new store

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -85,14 +86,10 @@ func Start(t testing.TB, addr string, o Options, program string, args ...string)
 	p.cmd.Env = append(os.Environ(), o.Env...)
 	p.cmd.Dir = o.Dir
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: o.As, Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
+	p.cmd.SysProcAttr = detached(o.As)
+	if err := p.launch(); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.gone)
-	}()
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
@@ -101,6 +98,23 @@ func Start(t testing.TB, addr string, o Options, program string, args ...string)
 	})
 	p.await(o.Ready)
 	return p
+}
+
+// launch starts the program, and waits for its end in the background, on a thread
+// that lives as long: the system tells a child of the end of the thread that
+// started it.
+func (p *Process) launch() error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait()
+			close(p.gone)
+		}
+	}()
+	return <-started
 }
 
 func (p *Process) await(ready func() error) {

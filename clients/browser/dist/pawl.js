@@ -2,7 +2,7 @@ import { accessToken } from "./access.js";
 import { attaching } from "./attach.js";
 import { moment, systemClock } from "./clock.js";
 import { isOver, isUndecided, silence } from "./error.js";
-import { issuer } from "./issuer.js";
+import { issuer, signInPatience } from "./issuer.js";
 import { keysOf } from "./key.js";
 import { locked } from "./lock.js";
 import { pacing } from "./pace.js";
@@ -146,7 +146,7 @@ export function createPawl(options = {}) {
     async function login(userId, password, { label } = {}) {
         const next = await alone(async () => {
             const asked = moment(clock);
-            const answer = await ask("/api/login", {}, null, { userId, password, label });
+            const answer = await ask("/api/login", {}, null, { userId, password, label }, signInPatience);
             epoch++;
             return adopt(answer, asked);
         });

@@ -6,12 +6,14 @@ export interface Answer {
   expiresIn: number;
 }
 
-/** When a request to Pawl is given up, well within the reuse window: a reply that comes later must not be taken. */
+/** When a reissue is given up, in ms, well within the reuse window: a reply that comes later must not be taken. */
 const patience = 10_000;
+/** A sign-in may have to stand in line for a processor. */
+export const signInPatience = 30_000;
 
 /** Asks Pawl at base. What fails is a PawlError. */
 export function issuer(send: typeof fetch, base: string) {
-  return async <T>(path: string, headers: Record<string, string>, token: string | null, body?: object): Promise<T> => {
+  return async <T>(path: string, headers: Record<string, string>, token: string | null, body?: object, ms = patience): Promise<T> => {
     const head = new Headers({ "Pawl-Request": "1", ...headers });
     if (token) head.set("Authorization", "Bearer " + token);
     if (body) head.set("Content-Type", "application/json");
@@ -23,7 +25,7 @@ export function issuer(send: typeof fetch, base: string) {
         credentials: "include",
         cache: "no-store",
         redirect: "error", // a password must not be taken to another place
-        signal: AbortSignal.timeout(patience),
+        signal: AbortSignal.timeout(ms),
       });
       if (!answer.ok) throw await problem(answer);
       return JSON.parse((await answer.text()) || "null");

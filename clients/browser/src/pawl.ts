@@ -2,7 +2,7 @@ import { accessToken } from "./access.js";
 import { attaching } from "./attach.js";
 import { type Moment, moment, systemClock } from "./clock.js";
 import { isOver, isUndecided, PawlError, silence } from "./error.js";
-import { type Answer, issuer } from "./issuer.js";
+import { type Answer, issuer, signInPatience } from "./issuer.js";
 import { keysOf } from "./key.js";
 import { locked } from "./lock.js";
 import { pacing } from "./pace.js";
@@ -148,7 +148,7 @@ export function createPawl(options: Options = {}): Pawl {
   async function login(userId: string, password: string, { label }: { label?: string } = {}): Promise<Session> {
     const next = await alone(async () => {
       const asked = moment(clock);
-      const answer = await ask<Answer>("/api/login", {}, null, { userId, password, label });
+      const answer = await ask<Answer>("/api/login", {}, null, { userId, password, label }, signInPatience);
       epoch++;
       return adopt(answer, asked);
     });

@@ -172,6 +172,8 @@ within("a reply that does not come within ten seconds is given up, and not taken
   const first = w.serial;
   assert.equal(limits.at(-1)[0], 10_000);
   limits.at(-1)[1].abort(new DOMException("late", "TimeoutError"));
+  await tab.login("anna", "right");
+  assert.equal(limits.at(-1)[0], 30_000, "a sign-in may take longer");
   timeout.mock.restore();
   await w.pass(2_000);
   assert.equal((await sent).status, 200);
@@ -199,6 +201,7 @@ within("no other answer ends a session", async (w) => {
   const tab = await signedIn(w);
   for (const give of [
     new Response("<html>", { status: 401 }), // a proxy in front
+    Response.json({ code: "login_required", reason: "signed_out" }, { status: 401 }), // somebody else's words
     new Response("<html>", { status: 200 }), // a network's own page
     new Response("{}", { status: 200 }),
     new Response("gone", { status: 404 }),

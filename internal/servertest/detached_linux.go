@@ -1,0 +1,9 @@
+package servertest
+
+import "syscall"
+
+// detached puts a server into a group of its own, out of reach of the terminal's
+// signals, and ends it with a test that was killed.
+func detached(as *syscall.Credential) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: as, Setpgid: true, Pdeathsig: syscall.SIGINT}
+}
