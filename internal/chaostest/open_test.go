@@ -16,7 +16,7 @@ import (
 func (r role) open(ctx context.Context) (s stores, err error) {
 	s.now = r.clock
 	if strings.HasPrefix(r.Database, "postgres://") {
-		db, err := postgres.Open(ctx, r.Database, postgres.Options{})
+		db, err := postgres.Open(ctx, r.Database, postgres.Options{Listen: r.Listen})
 		if err != nil {
 			return s, err
 		}

@@ -99,6 +99,8 @@ func (j *jar) judge(r reply) bool {
 	case !r.answered(): // the run is over
 	case r.problem != nil && r.problem.Reason == api.ReasonUnknown && j.h.sum.mayHaveLost(j.born, j.born):
 		j.h.sum.lostAtBirth.Add(1)
+	case r.problem != nil && r.problem.Reason == api.ReasonEndedByAdmin && j.h.sum.failingOver(j.born):
+		j.h.sum.bannedAgain.Add(1)
 	default:
 		j.h.sum.signOuts.Add(1)
 		j.h.sum.fault("signed out: %s, session %s of %v ago, generation %d: %v", j.user, j.id, time.Since(j.born).Round(time.Millisecond), j.generation(), r)

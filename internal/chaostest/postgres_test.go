@@ -26,7 +26,11 @@ func startPostgres(t *testing.T, pooled bool) engine {
 		e.addrs = []string{servertest.StartPgBouncer(t, &by).Addr}
 	}
 	e.role = func(addrs []string) role {
-		return role{Database: "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"}
+		r := role{Database: "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"}
+		if !pooled {
+			r.Listen = r.Database
+		}
+		return r
 	}
 	var standby *servertest.Postgres
 	follow := func() *servertest.Postgres {
@@ -47,8 +51,8 @@ func startPostgres(t *testing.T, pooled bool) engine {
 	e.lose = func(h *house, during func()) {
 		next := follow()
 		standby = nil
+		defer h.sum.losing()() // what is written before this is there when it has caught up
 		caughtUp(t, pg, next)
-		defer h.sum.losing()()
 		cutOff(t, next)
 		during()
 		pg.Kill()
