@@ -47,6 +47,7 @@ type jar struct {
 	cookie string
 	access string
 	key    string
+	asked  time.Time // for the session, which began between the two
 	born   time.Time
 }
 
@@ -162,7 +163,7 @@ func (h *house) signIn(ctx context.Context, user, label string) *jar {
 	}
 	return &jar{
 		h: h, user: user, label: label, id: r.tokens.SessionID,
-		cookie: r.tokens.RefreshToken, access: r.tokens.AccessToken, born: time.Now(),
+		cookie: r.tokens.RefreshToken, access: r.tokens.AccessToken, asked: began, born: time.Now(),
 	}
 }
 

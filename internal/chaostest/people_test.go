@@ -97,7 +97,7 @@ func (j *jar) judge(r reply) bool {
 		j.h.sum.reissued.Add(1)
 		return true
 	case !r.answered(): // the run is over
-	case r.problem != nil && r.problem.Reason == api.ReasonUnknown && j.h.sum.mayHaveLost(j.born, j.born):
+	case r.problem != nil && r.problem.Reason == api.ReasonUnknown && j.h.sum.mayHaveLost(j.asked, j.born):
 		j.h.sum.lostAtBirth.Add(1)
 	case r.problem != nil && r.problem.Reason == api.ReasonEndedByAdmin && j.h.sum.failingOver(j.born):
 		j.h.sum.bannedAgain.Add(1)
@@ -158,7 +158,7 @@ func (e end) judge(r reply) {
 		s.fault("revived: %v", e)
 	} else if *e.revived && r.problem.Reason == api.ReasonReused {
 		return // its newer token is with nobody
-	} else if r.problem.Reason != e.reason && !(r.problem.Reason == api.ReasonUnknown && s.mayHaveLost(e.born, e.at)) {
+	} else if r.problem.Reason != e.reason && !(r.problem.Reason == api.ReasonUnknown && s.mayHaveLost(e.asked, e.at)) {
 		s.fault("%v is told %v", e, r)
 	}
 }
@@ -173,7 +173,7 @@ func (e end) String() string {
 // says so: there is then nothing that could be ended, and its first access token
 // lives on.
 func (e end) orphaned(ctx context.Context) bool {
-	if !e.h.sum.mayHaveLost(e.born, e.born) {
+	if !e.h.sum.mayHaveLost(e.asked, e.born) {
 		return false
 	}
 	r := e.reissue(ctx)
@@ -290,7 +290,7 @@ func (h *house) banned(ctx context.Context) func(context.Context, *jar) string {
 // robbed is the thief's: an older token comes back, without the key.
 func (h *house) robbed(ctx context.Context) func(context.Context, *jar) string {
 	return func(run context.Context, j *jar) string {
-		used, since := j.cookie, time.Now()
+		used, since := j.cookie, j.asked
 		for n := rand.N(3); n >= 0; {
 			pause(run, window+50*time.Millisecond)
 			j.newKey()
@@ -321,7 +321,7 @@ func (h *house) caught(since time.Time, r reply) (reason string) {
 		h.sum.reuseAccepted.Add(1)
 		h.sum.fault("reuse is accepted")
 		return ""
-	case r.problem.Reason == api.ReasonUnknown && h.sum.mayHaveLost(since, since):
+	case r.problem.Reason == api.ReasonUnknown && h.sum.mayHaveLost(since, time.Now()):
 		h.sum.lostAtBirth.Add(1)
 		return ""
 	case r.problem.Reason != api.ReasonReused:
