@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { call, eightTabs, rowsSince } from "./tabs.mjs";
 
-// Access tokens live for three seconds here, the reuse window for two.
+// Access tokens live for five seconds here, the reuse window for two.
 export default {
   "eight tabs left alone reissue together, by their own timers": async (t) => {
     const tabs = await eightTabs(t, "");
