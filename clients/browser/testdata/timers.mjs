@@ -6,9 +6,9 @@ export default {
   "eight tabs left alone reissue together, by their own timers": async (t) => {
     const tabs = await eightTabs(t, "");
     const use = async () => assert.deepEqual(await Promise.all(tabs.map((p) => call(p))), Array(8).fill(200));
-    // They were opened one after the other; the first that is due takes the others along.
+    // They were opened one after the other; those that are due first take the others along.
     const begin = await rowsSince(t);
-    await t.until("a rotation", async () => (await begin(5)) > 0);
+    await t.until("two rotations", async () => (await begin(5)) > 1);
     const taken = await rowsSince(t);
     await t.until("three more", async () => {
       await use();
