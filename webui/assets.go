@@ -63,7 +63,7 @@ func assetSources() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
-	files["pawl.js"] = browser.Script
+	files["pawl.js"] = browser.Module
 	return files, nil
 }
 

@@ -102,7 +102,11 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 	site.AddUser(t, "root", pass, pawl.RoleAdmin)
 	remote := site.Remote(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "orders") }))
-	run(t, "testdata/pages.mjs", site, map[string]any{"remote": remote}, map[string]browsertest.Control{
+	evil := "https://127.0.0.1:" + browsertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<iframe src="%s"></iframe>`, r.FormValue("src"))
+	}))
+	run(t, "testdata/pages.mjs", site, map[string]any{"remote": remote, "evil": evil}, map[string]browsertest.Control{
 		// device signs anna in elsewhere.
 		"device": func(json.RawMessage) (any, error) {
 			t, err := site.Service.Start(t.Context(), "id-anna", pawl.Client{Address: "203.0.113.7", Agent: "Firefox on Windows", Label: "Old laptop"})

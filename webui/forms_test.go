@@ -22,7 +22,7 @@ func TestAFormSignsInWithoutAnyScript(t *testing.T) {
 	s.addUser("anna")
 	s.get("/sign-in").is(200).says(`autocomplete="username"`).says(`autocomplete="current-password"`).says(`action="/sign-in"`)
 
-	wrong := s.signIn("anna", "not her password").is(422).says("The user ID or the password is not right.").says(`value="anna"`).says(`aria-invalid="true" aria-describedby="problem"`)
+	wrong := s.signIn("anna", "not her password").is(422).says("<title>Error: Sign in").says("The user ID or the password is not right.").says(`value="anna"`).says(`aria-invalid="true" aria-describedby="problem"`)
 	if wrong.cookie != nil || strings.Contains(wrong.body, "not her password") {
 		t.Error("a refused form sets a cookie, or shows the password")
 	}

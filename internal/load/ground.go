@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
+	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/internal/config"
 )
 
@@ -55,15 +57,19 @@ type ground struct {
 	leave []func(context.Context) error
 }
 
-// settle makes a place for the data of a row, in dir where it is a file.
+// settle makes a place for the data of a row, in dir where it is a file. Servers on
+// PostgreSQL make no master key: they are given one.
 func (g Grounds) settle(ctx context.Context, dir string) (_ *ground, err error) {
 	if g.Database == "" {
-		return &ground{cfg: &config.Config{Database: config.URL(filepath.Join(dir, "pawl.db"))}}, nil
+		return &ground{cfg: &config.Config{Database: config.URL("sqlite://" + filepath.Join(dir, "pawl.db"))}}, nil
 	}
 	name := "pawl_bench_" + strings.ToLower(rand.Text()[:16])
 	at, err := url.Parse(g.Database)
 	if err != nil {
 		return nil, errors.New("the URL of the database cannot be read")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "master.key"), []byte(pawl.NewMasterKey().Text()), 0o600); err != nil {
+		return nil, err
 	}
 	if err := g.sql(ctx, "CREATE DATABASE "+name); err != nil {
 		return nil, fmt.Errorf("make a database for the measurement: %w", err)

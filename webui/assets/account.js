@@ -32,8 +32,13 @@ function eventRow(e) {
   });
 }
 
+let shown; // what is on the page
+
 async function refresh() {
   const [{ sessions }, { events }] = await Promise.all([call("GET", "/api/sessions"), call("GET", "/api/events")]);
+  const news = JSON.stringify([sessions, events]);
+  if (news === shown) return; // whoever is in the list by keyboard stays there
+  shown = news;
   sessions.sort((a, b) => b.current - a.current || b.lastUse.localeCompare(a.lastUse));
   list("devices", sessions.map(deviceRow));
   byId("end-others").hidden = sessions.length < 2;

@@ -250,10 +250,12 @@ export default {
     }
     check((await cookie(person, t))?.value === before, "the cookie changed");
 
-    const frame = await person.newPage();
-    await frame.route("https://evil.example/", (r) => r.fulfill({ contentType: "text/html", body: `<iframe src="${t.input.url}/account"></iframe>` }));
-    await frame.goto("https://evil.example/");
-    await t.until("the frame to be refused", () => frame.frames()[1]?.url() === "chrome-error://chromewebdata/");
+    const around = await person.newPage();
+    const frame = (src) => around.goto(t.input.evil + "/?" + new URLSearchParams({ src }));
+    await frame(t.input.evil + "/harmless"); // so that what follows shows something
+    await t.until("a page that may be framed", () => around.frames()[1]?.url() === t.input.evil + "/harmless");
+    await frame(t.input.url + "/sign-in");
+    await t.until("our page to be refused", () => around.log.csp.some((m) => m.includes("frame-ancestors 'none'")), 20);
   },
 
   "no token can be read by a page's script": async (t) => {
