@@ -75,16 +75,29 @@ func (s *Service) endAgain(ctx context.Context, k SessionKey, known token.Revoca
 func (s *Service) applyEnds(ctx context.Context) error {
 	if s.memory.due.Load() {
 		ends := s.memory.recent(s.now(), false)
-		if err := inParallel(ends, func(e pastEnd) error { return s.apply1(ctx, e) }); err != nil {
-			return err
+		// The narrow ones first: each session is told how it ended.
+		for _, kind := range []string{token.KindSession, token.KindUser, token.KindAll} {
+			if err := s.applyAll(ctx, ends, kind); err != nil {
+				return err
+			}
 		}
 		s.memory.applied()
 		s.cfg.Log.Warn("the store has lost entries of the revocation log; what this node knows to have ended in the last minute is ended again", "ends", len(ends))
 	}
 	if s.memory.afterGrace(s.now()) {
-		return inParallel(s.memory.recent(s.now(), true), func(e pastEnd) error { return s.apply1(ctx, e) })
+		return s.applyAll(ctx, s.memory.recent(s.now(), true), token.KindUser)
 	}
 	return nil
+}
+
+// applyAll applies those of a kind.
+func (s *Service) applyAll(ctx context.Context, ends []pastEnd, kind string) error {
+	return inParallel(ends, func(e pastEnd) error {
+		if e.Kind != kind {
+			return nil
+		}
+		return s.apply1(ctx, e)
+	})
 }
 
 func (s *Service) apply1(ctx context.Context, e pastEnd) (err error) {

@@ -48,6 +48,7 @@ func (s *Service) goEvery(ctx context.Context, d time.Duration, wake <-chan stru
 // added: after a reset the old ones do no harm, and dropping one that the store
 // lost would revive what was ended.
 func (s *Service) followOnce(ctx context.Context) error {
+	due := s.memory.unread()
 	for {
 		page, err := s.cfg.Sessions.Revocations(ctx, s.cursor, pageSize)
 		if err != nil {
@@ -58,9 +59,13 @@ func (s *Service) followOnce(ctx context.Context) error {
 		}
 		s.revoked.Add(page.Entries...)
 		s.memory.note(s.now(), seen(page.Entries)...)
+		s.memory.read(page.Entries...)
 		s.cursor = page.Cursor
 		s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
 		if !page.More {
+			if s.memory.missing(due) {
+				s.memory.lost(s.now())
+			}
 			return s.applyEnds(ctx)
 		}
 	}

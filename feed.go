@@ -64,6 +64,10 @@ func (s *Service) Closing() <-chan struct{} { return s.closing }
 // revoke makes an end that the store holds felt here at once, and has the log
 // read, so that it travels to those who follow it.
 func (s *Service) revoke(e pastEnd) {
+	s.memory.expect(e.Revocation)
+	if _, known := s.revoked.Covers(&token.Access{Subject: e.ID, SessionID: e.ID, AuthTime: e.NotBefore}); known {
+		s.memory.read(e.Revocation) // the log was faster
+	}
 	s.revoked.Add(e.Revocation)
 	s.memory.note(s.now(), e)
 	s.nudge()

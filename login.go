@@ -161,7 +161,7 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	}
 	evicted, err := s.cfg.Sessions.Create(ctx, rec, mark, s.cfg.SessionsPerUser)
 	if errors.Is(err, ErrEnded) {
-		return api.Tokens{}, s.raced(ctx, &rec)
+		return api.Tokens{}, s.raced(ctx, &rec, mark)
 	}
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
@@ -206,13 +206,14 @@ func authTime(now time.Time, mark Mark) time.Time {
 
 // raced says why a sign-in lost against an end of the user's sessions. An end
 // from before the sign-in, which nodes apply again to a store that has just lost
-// it, is no reason to refuse: the next try will see it.
-func (s *Service) raced(ctx context.Context, rec *Session) error {
+// it, is no reason to refuse: the next try will see it. Nor is one that the store
+// has lost just now.
+func (s *Service) raced(ctx context.Context, rec *Session, seen Mark) error {
 	mark, err := s.cfg.Sessions.Mark(ctx, rec.User)
 	if err != nil {
 		return unavailable(err)
 	}
-	if !mark.Covers(rec.AuthTime) && s.memory.lostLately(s.now()) {
+	if mark.Version < seen.Version || !mark.Covers(rec.AuthTime) && s.memory.lostLately(s.now()) {
 		return unavailable(ErrEnded)
 	}
 	return api.LoginRequired(mark.Reason)

@@ -37,6 +37,8 @@ type endMemory struct {
 	late   bool          // what other nodes know better is to be looked at after their grace
 	again  chan struct{} // closed once ends are not due any more
 	due    atomic.Bool
+
+	expected map[endName]bool // made here, and not yet read in the log
 }
 
 type endName struct{ kind, id string }
@@ -68,6 +70,49 @@ func (m *endMemory) note(now time.Time, ends ...pastEnd) {
 			}
 		}
 	}
+}
+
+// expect notes that the log has an end that this node made. It must be in the next
+// reading that begins after this: otherwise the store has lost it, with no trace
+// in the log.
+func (m *endMemory) expect(r token.Revocation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.expected == nil {
+		m.expected = map[endName]bool{}
+	}
+	m.expected[endName{r.Kind, r.ID}] = true
+}
+
+// unread gives what a reading that begins now must show.
+func (m *endMemory) unread() (due []endName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.expected {
+		due = append(due, name)
+	}
+	return due
+}
+
+// read notes what the log has shown.
+func (m *endMemory) read(entries ...token.Revocation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range entries {
+		delete(m.expected, endName{r.Kind, r.ID})
+	}
+}
+
+// missing reports whether the reading has not shown something of what was due.
+// That is told once.
+func (m *endMemory) missing(due []endName) (any bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range due {
+		any = any || m.expected[name]
+		delete(m.expected, name)
+	}
+	return any
 }
 
 // keeperElsewhere reports whether another node knows better how to apply the end.

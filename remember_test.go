@@ -23,6 +23,7 @@ type replicated struct {
 	over    atomic.Bool // the replica has taken over
 	quiet   atomic.Bool // the log does not show that it has
 	broken  atomic.Bool // nothing can be ended
+	hollow  atomic.Bool // the log has lost what was not yet read
 }
 
 func newReplicated() *replicated { return &replicated{Store: memory.New(), replica: memory.New()} }
@@ -61,6 +62,11 @@ func (r *replicated) Scan(ctx context.Context, after string, limit int) (pawl.Se
 }
 
 func (r *replicated) Revocations(ctx context.Context, after string, limit int) (pawl.RevocationPage, error) {
+	if r.hollow.Load() {
+		page, err := r.Store.Revocations(ctx, after, limit)
+		page.Entries = nil
+		return page, err
+	}
 	if r.quiet.Load() {
 		return r.Store.Revocations(ctx, after, limit)
 	}
@@ -227,6 +233,21 @@ func TestTheEndOfEverybodyIsAppliedAgain(t *testing.T) {
 	await(t, "the mark is set again", func() bool {
 		mark, err := n.Mark(t.Context(), "anybody")
 		return err == nil && mark.Covers(n.here.clock())
+	})
+}
+
+// An end that a node made, and the store lost before anybody had read it in the
+// log, leaves no trace there: that it is not in the log is reason enough.
+func TestAnEndThatNobodyHadReadIsAppliedAgain(t *testing.T) {
+	n := newNodes(t)
+	tok := n.here.login()
+	n.lags.Store(true)
+	n.hollow.Store(true)
+	wantError(t, "sign-out", n.here.Logout(t.Context(), api.ReissueRequest{RefreshToken: tok.RefreshToken}), nil)
+	n.failOver()
+	await(t, "it is ended again", func() bool {
+		rec, _, err := n.Get(t.Context(), pawl.SessionKey{User: "id-ann", ID: tok.SessionID})
+		return err == nil && rec.EndReason == api.ReasonSignedOut
 	})
 }
 

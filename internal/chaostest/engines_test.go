@@ -33,19 +33,17 @@ func sqliteEngine(t *testing.T) engine {
 }
 
 func TestChaosSQLite(t *testing.T) {
-	t.Parallel()
-	chaos(t, sqliteEngine(t), usual())
+	chaos(t, sqliteEngine, usual())
 }
 
 func TestFailuresSQLite(t *testing.T) {
-	t.Parallel()
-	failures(t, sqliteEngine(t))
+	failures(t, sqliteEngine)
 }
 
 // restarts are the faults of an engine that can be away.
 func restarts() []fault {
 	away := func(name string, kill bool) fault {
-		return fault{name, func(ctx context.Context, h *house, lot *rand.Rand) {
+		return fault{name: name, do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			up := h.engine.restart(kill)
 			pause(ctx, time.Duration(lot.IntN(500))*time.Millisecond)
 			up()
@@ -56,7 +54,7 @@ func restarts() []fault {
 
 // losses are those of one that fails over.
 func losses() []fault {
-	return []fault{{"fail-over that loses writes", func(ctx context.Context, h *house, lot *rand.Rand) {
+	return []fault{{name: "fail-over that loses writes", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 		h.engine.lose(h, func() { pause(ctx, time.Duration(300+lot.IntN(700))*time.Millisecond) })
 	}}}
 }

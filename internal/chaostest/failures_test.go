@@ -16,23 +16,55 @@ import (
 
 // failures plays each kind of failure by itself. What an engine cannot do (a
 // file has no network) is not part of its promise.
-func failures(t *testing.T, e engine) {
-	h := newHouse(t, e, 3, func(r *role) { r.Stops = true })
+func failures(t *testing.T, e func(*testing.T) engine) {
+	t.Parallel()
+	leftToTheFullRun(t)
+	h := newHouse(t, e(t), 3, func(r *role) { r.Stops = true })
 	t.Run("clocks", h.clocks)
 	t.Run("node killed between commit and reply", h.killedAfterCommit)
-	if len(e.addrs) > 0 {
+	if len(h.engine.addrs) > 0 {
 		t.Run("reply dropped after the commit", h.replyDropped)
 		t.Run("partition", h.partition)
 	}
-	if e.restart != nil {
+	if h.engine.restart != nil {
 		t.Run("restart", func(t *testing.T) { h.restart(t, false) })
 		t.Run("power cut", func(t *testing.T) { h.restart(t, true) })
 	}
-	if e.lose != nil {
+	if h.engine.lose != nil {
 		t.Run("fail-over that loses rotations", h.rotationsLost)
 		t.Run("fail-over that loses ends", h.endsLost)
 	}
+	for _, f := range h.engine.faults {
+		if f.quiet {
+			t.Run(f.name, func(t *testing.T) { h.underLoad(t, f) })
+		}
+	}
 	h.clean(t)
+}
+
+// underLoad plays a fault while people turn: none of them is told anything but
+// "later".
+func (h *house) underLoad(t *testing.T, f fault) {
+	h.busy(t, f.name, func() { f.do(t.Context(), h, rand.New(rand.NewPCG(1, 2))) })
+}
+
+// busy has people turn before, during and after something.
+func (h *house) busy(t *testing.T, name string, during func()) {
+	t.Helper()
+	var people sync.WaitGroup
+	run, over := context.WithCancel(t.Context())
+	before := h.sum.signOuts.Load()
+	for i := range 10 {
+		people.Go(func() { h.chain(t.Context(), run, fmt.Sprint(name, "-", i), window) })
+	}
+	time.Sleep(2 * window)
+	during()
+	time.Sleep(2 * window)
+	over()
+	people.Wait()
+	if n := h.sum.signOuts.Load() - before; n != 0 {
+		t.Errorf("%d people were signed out", n)
+	}
 }
 
 // clean: nothing was answered that must never be.
@@ -181,18 +213,18 @@ func (h *house) unheard(t *testing.T, n *node) *jar {
 	return nil
 }
 
-// stored is a session as the store has it.
-func (h *house) stored(t *testing.T, j *jar) (pawl.Session, pawl.Mark) {
+// stored is a session as the store has it, as soon as it can be asked.
+func (h *house) stored(t *testing.T, j *jar) (rec pawl.Session, mark pawl.Mark) {
 	t.Helper()
-	s, err := h.engine.role(h.engine.addrs).open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	rec, mark, err := s.sessions.Get(t.Context(), pawl.SessionKey{User: j.user, ID: j.id})
-	if err != nil {
-		t.Fatal(err)
-	}
+	eventually(t.Context(), t, "the store answers", func() error {
+		s, err := h.engine.role(h.engine.addrs).open(t.Context())
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		rec, mark, err = s.sessions.Get(t.Context(), pawl.SessionKey{User: j.user, ID: j.id})
+		return err
+	})
 	return rec, mark
 }
 
@@ -259,23 +291,12 @@ func (h *house) back(t *testing.T, nodes []*node, j *jar) {
 // restart: people turn all the while; none of them is told anything but "later".
 func (h *house) restart(t *testing.T, kill bool) {
 	j := h.person(t, "")
-	var busy sync.WaitGroup
-	run, over := context.WithCancel(t.Context())
-	before := h.sum.signOuts.Load()
-	for i := range 10 {
-		busy.Go(func() { h.chain(t.Context(), run, fmt.Sprintf("busy-%v-%d", kill, i), window) })
-	}
-	time.Sleep(2 * window)
-	up := h.engine.restart(kill)
-	h.away(t, h.nodes, j)
-	up()
-	h.back(t, h.nodes, j)
-	time.Sleep(2 * window)
-	over()
-	busy.Wait()
-	if n := h.sum.signOuts.Load() - before; n != 0 {
-		t.Errorf("%d people were signed out", n)
-	}
+	h.busy(t, fmt.Sprint("restart ", kill), func() {
+		up := h.engine.restart(kill)
+		h.away(t, h.nodes, j)
+		up()
+		h.back(t, h.nodes, j)
+	})
 }
 
 // rotationsLost: tokens are ahead of the records that are left, which are taken
@@ -331,6 +352,7 @@ func (h *house) endsLost(t *testing.T) {
 			}
 		}
 	}
+	all := append(append(append([]end(nil), out...), banned...), stolen...)
 	// The copy knows of an end, too: a log that is empty is too easily told apart.
 	if r := h.person(t, "").logout(t.Context()); r.status != http.StatusNoContent {
 		t.Errorf("sign-out is answered %v", r)
@@ -347,9 +369,10 @@ func (h *house) endsLost(t *testing.T) {
 				t.Errorf("a thief is answered %v", r)
 			}
 		}
-		time.Sleep(time.Second) // every node has seen it
+		for _, e := range all {
+			h.heard(t, e)
+		}
 	})
-	all := append(append(out, banned...), stolen...)
 	for _, e := range all { // nobody need come back for it
 		eventually(t.Context(), t, "what the store lost is applied again", func() error {
 			if rec, mark := h.stored(t, e.jar); rec.Ended.IsZero() && !mark.Covers(rec.AuthTime) {
@@ -364,6 +387,19 @@ func (h *house) endsLost(t *testing.T) {
 		n.start()
 	}
 	h.stayOver(t, all)
+}
+
+// heard waits until every node refuses the access token.
+func (h *house) heard(t *testing.T, e end) {
+	t.Helper()
+	for _, n := range h.nodes {
+		eventually(t.Context(), t, "a node hears of an end", func() error {
+			if r := h.check(t.Context(), n, e.access); r.status != http.StatusUnauthorized {
+				return fmt.Errorf("the answer is %v", r)
+			}
+			return nil
+		})
+	}
 }
 
 func (h *house) stayOver(t *testing.T, all []end) {

@@ -69,14 +69,14 @@ func newHouse(t *testing.T, e engine, n int, change func(*role)) *house {
 			addrs = append(addrs, nd.back[len(nd.back)-1].Addr)
 		}
 		nd.role = e.role(addrs)
-		nd.role.MasterKey, nd.role.Listen = master, servertest.FreeAddr(t)
+		nd.role.MasterKey, nd.role.Serve = master, servertest.FreeAddr(t)
 		if n > 1 && e.clock {
 			nd.role.Skew = time.Duration(i)*10*time.Second/time.Duration(n-1) - 5*time.Second
 		}
 		if change != nil {
 			change(&nd.role)
 		}
-		nd.front = servertest.StartProxy(t, nd.role.Listen)
+		nd.front = servertest.StartProxy(t, nd.role.Serve)
 		nd.url = "http://" + nd.front.Addr
 		h.nodes = append(h.nodes, nd)
 		nd.start()
@@ -121,7 +121,7 @@ func (n *node) start() {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		gone := n.run()
 		for running := true; running; {
-			if ready("http://"+n.role.Listen) == nil {
+			if ready("http://"+n.role.Serve) == nil {
 				return
 			}
 			select {
@@ -132,7 +132,7 @@ func (n *node) start() {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	n.h.t.Errorf("node %s does not get ready", n.role.Listen)
+	n.h.t.Errorf("node %s does not get ready", n.role.Serve)
 }
 
 // run starts the process; the channel is closed when it is gone.

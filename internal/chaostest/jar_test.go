@@ -146,9 +146,14 @@ func (h *house) backend() http.Header {
 }
 
 // signIn starts a session. Where its answer was lost there is another, which
-// nobody uses.
+// nobody uses. The user, too, is made by it: a fail-over in the middle may lose
+// them again, and then the sign-in is not found, and made anew.
 func (h *house) signIn(ctx context.Context, user, label string) *jar {
+	began := time.Now()
 	r := h.insist(ctx, http.MethodPost, "/api/sessions", h.backend(), api.StartRequest{UserID: user, Label: label})
+	if r.status == http.StatusNotFound && h.sum.mayHaveLost(began, time.Now()) {
+		return h.signIn(ctx, user, label)
+	}
 	if r.status != http.StatusCreated {
 		if ctx.Err() == nil {
 			h.sum.fault("sign-in is answered %v", r)

@@ -33,7 +33,8 @@ const (
 
 // role is what a process of this test is told to be, in roleVariable.
 type role struct {
-	Listen    string
+	Serve     string // where clients find it
+	Listen    string // where the store is heard at once; empty: it is asked
 	Database  string // where users, keys and registered clients are
 	Sessions  string // where the sessions are; empty: in the database
 	MasterKey string
@@ -103,7 +104,7 @@ func (r role) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", r.Listen)
+	l, err := net.Listen("tcp", r.Serve)
 	if err != nil {
 		return err
 	}
@@ -123,6 +124,7 @@ type database interface {
 type stores struct {
 	database database
 	sessions pawl.SessionStore
+	clock    *pawl.Clock // nil where the store has none
 	now      func() time.Time
 }
 

@@ -16,7 +16,7 @@ import (
 func (r role) open(ctx context.Context) (s stores, err error) {
 	s.now = r.clock
 	if strings.HasPrefix(r.Database, "postgres://") {
-		db, err := postgres.Open(ctx, r.Database, postgres.Options{})
+		db, err := postgres.Open(ctx, r.Database, postgres.Options{Listen: r.Listen})
 		if err != nil {
 			return s, err
 		}
@@ -34,17 +34,20 @@ func (r role) open(ctx context.Context) (s stores, err error) {
 		}
 	}
 	if source, ok := s.sessions.(pawl.TimeSource); ok {
-		clock, err := pawl.NewClock(ctx, source, pawl.ClockOptions{LocalNow: r.clock})
-		if err != nil {
+		if s.clock, err = pawl.NewClock(ctx, source, pawl.ClockOptions{LocalNow: r.clock}); err != nil {
+			s.close()
 			return s, err
 		}
-		s.now = clock.Now
+		s.now = s.clock.Now
 	}
 	return s, nil
 }
 
-// close closes the stores. Their clock goes on.
+// close closes what was opened.
 func (s stores) close() {
+	if s.clock != nil {
+		s.clock.Close()
+	}
 	if c, ok := s.sessions.(io.Closer); ok {
 		_ = c.Close()
 	}

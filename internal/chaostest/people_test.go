@@ -99,6 +99,8 @@ func (j *jar) judge(r reply) bool {
 	case !r.answered(): // the run is over
 	case r.problem != nil && r.problem.Reason == api.ReasonUnknown && j.h.sum.mayHaveLost(j.born, j.born):
 		j.h.sum.lostAtBirth.Add(1)
+	case r.problem != nil && r.problem.Reason == api.ReasonEndedByAdmin && j.h.sum.failingOver(j.born):
+		j.h.sum.bannedAgain.Add(1)
 	default:
 		j.h.sum.signOuts.Add(1)
 		j.h.sum.fault("signed out: %s, session %s of %v ago, generation %d: %v", j.user, j.id, time.Since(j.born).Round(time.Millisecond), j.generation(), r)
@@ -109,8 +111,9 @@ func (j *jar) judge(r reply) bool {
 // end is an end that was answered.
 type end struct {
 	*jar
-	at     time.Time
-	reason string
+	at      time.Time
+	reason  string
+	revived *bool // while a fail-over that lost its end was under way
 }
 
 // ends keeps what has ended, to try it again and again.
@@ -141,13 +144,22 @@ func (e end) over(ctx context.Context, n *node) {
 	if !r.answered() {
 		return
 	}
+	e.judge(r)
+}
+
+func (e end) judge(r reply) {
 	s := e.h.sum
 	s.revivalTried.Add(1)
-	if r.status == http.StatusOK {
+	if r.status == http.StatusOK && s.failingOver(e.at) {
+		s.early.Add(1)
+		*e.revived = true
+	} else if r.status == http.StatusOK {
 		s.revived.Add(1)
 		s.fault("revived: %v", e)
+	} else if *e.revived && r.problem.Reason == api.ReasonReused {
+		return // its newer token is with nobody
 	} else if r.problem.Reason != e.reason && !(r.problem.Reason == api.ReasonUnknown && s.mayHaveLost(e.born, e.at)) {
-		s.fault("an ended session is told %v, want reason %s", r, e.reason)
+		s.fault("%v is told %v", e, r)
 	}
 }
 
@@ -160,12 +172,15 @@ func (e end) String() string {
 // orphaned reports whether the store has lost the session's sign-in, and a node
 // says so: there is then nothing that could be ended, and its first access token
 // lives on.
-func (e end) orphaned(ctx context.Context, n *node) bool {
+func (e end) orphaned(ctx context.Context) bool {
 	if !e.h.sum.mayHaveLost(e.born, e.born) {
 		return false
 	}
-	r := e.try(ctx, n)
-	return r.answered() && r.problem != nil && r.problem.Reason == api.ReasonUnknown
+	r := e.reissue(ctx)
+	if r.answered() {
+		e.judge(r)
+	}
+	return r.problem != nil && r.problem.Reason == api.ReasonUnknown
 }
 
 // felt waits until every node's guard refuses the access token, and then holds
@@ -178,7 +193,7 @@ func (e end) felt(ctx context.Context) {
 			if r.status == http.StatusUnauthorized {
 				break
 			}
-			if e.orphaned(ctx, n) {
+			if e.orphaned(ctx) {
 				return
 			}
 			if time.Since(e.at) > e.h.bound {
@@ -204,7 +219,7 @@ func (e end) refused(ctx context.Context) {
 		if r.status == http.StatusUnauthorized {
 			continue
 		}
-		if e.orphaned(ctx, n) {
+		if e.orphaned(ctx) {
 			e.h.sum.orphans.Add(1)
 			continue
 		}
@@ -224,7 +239,7 @@ func (h *house) ender(ctx, run context.Context, name string, gone *ends, how fun
 			return
 		}
 		if reason := how(run, j); reason != "" {
-			e := end{jar: j, at: time.Now(), reason: reason}
+			e := end{jar: j, at: time.Now(), reason: reason, revived: new(bool)}
 			h.sum.ended.Add(1)
 			e.over(ctx, h.any())
 			e.felt(ctx)

@@ -39,13 +39,11 @@ func redisEngine(t *testing.T) engine {
 }
 
 func TestChaosRedis(t *testing.T) {
-	t.Parallel()
-	chaos(t, redisEngine(t), usual())
+	chaos(t, redisEngine, usual())
 }
 
 func TestFailuresRedis(t *testing.T) {
-	t.Parallel()
-	failures(t, redisEngine(t))
+	failures(t, redisEngine)
 }
 
 // sentinelEngine is a primary and a replica under Sentinel, which nodes ask where
@@ -62,22 +60,22 @@ func sentinelEngine(t *testing.T) engine {
 	}
 	e.lose = func(h *house, during func()) {
 		s.Settle()
-		s.Master().CutReplicas()
 		defer h.sum.losing()()
+		s.Master().CutReplicas()
 		during()
 		kill()
 	}
 	e.faults = append(losses(),
-		fault{"primary killed", func(_ context.Context, h *house, _ *rand.Rand) {
+		fault{name: "primary killed", do: func(_ context.Context, h *house, _ *rand.Rand) {
 			defer h.sum.losing()()
 			kill()
 		}},
-		fault{"primary handed over", func(_ context.Context, h *house, _ *rand.Rand) {
+		fault{name: "primary handed over", do: func(_ context.Context, h *house, _ *rand.Rand) {
 			defer h.sum.losing()()
 			s.FailOver()
 			s.Settle()
-		}},
-		fault{"primary silent", func(ctx context.Context, h *house, _ *rand.Rand) {
+		}, quiet: true},
+		fault{name: "primary silent", do: func(ctx context.Context, h *house, _ *rand.Rand) {
 			defer h.sum.losing()() // a busy Sentinel may find that long
 			m := s.Master()
 			m.Signal(syscall.SIGSTOP)
@@ -104,35 +102,36 @@ func clusterEngine(t *testing.T) engine {
 	c := &cluster{servertest.StartCluster(t, "--cluster-replica-validity-factor", "0"), t}
 	e := engine{clock: true, role: redisRole(t, func([]string) string { return c.URL })}
 	e.lose = func(h *house, during func()) {
+		defer h.sum.losing()()
 		for i := range primaries {
 			c.Nodes[i].CutReplicas()
 		}
-		defer h.sum.losing()()
 		during()
 		for i := range primaries {
 			c.kill(i)
 		}
 	}
 	e.faults = []fault{
-		{"fail-over that loses writes", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "fail-over that loses writes", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			i := lot.IntN(primaries)
-			c.Nodes[i].CutReplicas()
 			defer h.sum.losing()()
+			c.Nodes[i].CutReplicas()
 			pause(ctx, time.Duration(300+lot.IntN(700))*time.Millisecond)
 			c.kill(i)
 		}},
-		{"primary killed", func(_ context.Context, h *house, lot *rand.Rand) {
+		{name: "primary killed", do: func(_ context.Context, h *house, lot *rand.Rand) {
 			defer h.sum.losing()()
 			c.kill(lot.IntN(primaries))
 		}},
-		{"slots migrated", func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }},
-		{"primary silent", func(ctx context.Context, h *house, lot *rand.Rand) {
+		{name: "slots migrated", do: func(_ context.Context, _ *house, lot *rand.Rand) { c.migrate(lot) }, quiet: true},
+		{name: "primary silent", do: func(ctx context.Context, h *house, lot *rand.Rand) {
 			defer h.sum.losing()() // busy nodes may find that long
-			m := c.Nodes[lot.IntN(primaries)]
+			i := lot.IntN(primaries)
+			m := c.Nodes[i]
 			m.Signal(syscall.SIGSTOP)
 			pause(ctx, 400*time.Millisecond)
 			m.Signal(syscall.SIGCONT)
-			c.settle()
+			c.settle(i)
 		}},
 	}
 	return e
@@ -143,26 +142,24 @@ func clusterEngine(t *testing.T) engine {
 func (c *cluster) kill(i int) {
 	killed, _ := c.KillMaster(i)
 	killed.Restart()
-	c.settle()
+	c.settle(i)
 }
 
-// settle waits until each pair is a primary and its replica, and puts the primary
+// settle waits until the pair is a primary and its replica, and puts the primary
 // first.
-func (c *cluster) settle() {
-	for i := range primaries {
-		servertest.Await(c.t, func() error {
-			one, other := c.Nodes[i], c.Nodes[primaries+i]
-			if !strings.Contains(one.Do("INFO", "replication"), "role:master") {
-				one, other = other, one
-			}
-			_, port, _ := net.SplitHostPort(one.Addr)
-			if out := other.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
-				return errors.New(other.Addr + " is no replica yet")
-			}
-			c.Nodes[i], c.Nodes[primaries+i] = one, other
-			return nil
-		})
-	}
+func (c *cluster) settle(i int) {
+	servertest.Await(c.t, func() error {
+		one, other := c.Nodes[i], c.Nodes[primaries+i]
+		if !strings.Contains(one.Do("INFO", "replication"), "role:master") {
+			one, other = other, one
+		}
+		_, port, _ := net.SplitHostPort(one.Addr)
+		if out := other.Do("INFO", "replication"); !strings.Contains(out, "master_port:"+port) || !strings.Contains(out, "master_link_status:up") {
+			return errors.New(other.Addr + " is no replica yet")
+		}
+		c.Nodes[i], c.Nodes[primaries+i] = one, other
+		return nil
+	})
 }
 
 // migrate moves a few slots that have keys.
@@ -177,21 +174,17 @@ func (c *cluster) migrate(lot *rand.Rand) {
 }
 
 func TestChaosSentinel(t *testing.T) {
-	t.Parallel()
-	chaos(t, sentinelEngine(t), usual())
+	chaos(t, sentinelEngine, usual())
 }
 
 func TestChaosCluster(t *testing.T) {
-	t.Parallel()
-	chaos(t, clusterEngine(t), usual())
+	chaos(t, clusterEngine, usual())
 }
 
 func TestFailuresSentinel(t *testing.T) {
-	t.Parallel()
-	failures(t, sentinelEngine(t))
+	failures(t, sentinelEngine)
 }
 
 func TestFailuresCluster(t *testing.T) {
-	t.Parallel()
-	failures(t, clusterEngine(t))
+	failures(t, clusterEngine)
 }

@@ -13,6 +13,7 @@ import (
 // itself is at fault.
 func TestTheRunFindsFaults(t *testing.T) {
 	t.Parallel()
+	leftToTheFullRun(t)
 	found := map[string]func(*tally) bool{
 		forgetful: func(s *tally) bool { return s.signOuts.Load() > 0 },
 		keyless:   func(s *tally) bool { return s.signOuts.Load() > 0 },

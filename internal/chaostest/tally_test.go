@@ -24,6 +24,8 @@ type tally struct {
 	// What DESIGN names as remaining.
 	lostAtBirth  atomic.Int64 // sessions whose sign-in a failed-over store lost
 	orphans      atomic.Int64 // access tokens of such sessions that a node accepted after their end
+	early        atomic.Int64 // reissues of an ended session that were answered before the fail-over was over
+	bannedAgain  atomic.Int64 // sessions that a lost ban from just before them ended when it was applied again
 	lostRotation atomic.Int64 // an old token was answered because the store had lost its successor
 
 	mu     sync.Mutex
@@ -37,8 +39,11 @@ type tally struct {
 }
 
 // loss is a time of whose writes a store may have lost some; it goes on while to
-// is zero.
-type loss struct{ from, to time.Time }
+// is zero. whole is set once all nodes have applied again what they know.
+type loss struct {
+	from, to time.Time
+	whole    bool
+}
 
 func newTally() *tally {
 	return &tally{on: "nothing", faults: map[string]int{}, waits: map[string][]time.Duration{}}
@@ -96,6 +101,23 @@ func (s *tally) mayHaveLost(from, to time.Time) bool {
 	})
 }
 
+// whole notes that no fail-over is under way.
+func (s *tally) whole() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.losses {
+		l.whole = true
+	}
+}
+
+// failingOver reports whether an end of that time may just now be lost, and not
+// applied again yet.
+func (s *tally) failingOver(at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.losses, func(l *loss) bool { return !l.whole && at.After(l.from.Add(-time.Second)) })
+}
+
 func (s *tally) feltAfter(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +136,8 @@ func (h *house) report(t *testing.T, took time.Duration) {
 	t.Attr("run", fmt.Sprintf("%v; %d reissues answered; %d requests refused or lost, and repeated", took.Round(time.Second), s.reissued.Load(), s.lost.Load()))
 	t.Attr("found", fmt.Sprintf("%d false sign-outs; reuse tried %d times, accepted %d; %d sessions ended, revivals tried %d, revived %d; their access tokens tried %d times, accepted %d",
 		s.signOuts.Load(), s.reuseTried.Load(), s.reuseAccepted.Load(), s.ended.Load(), s.revivalTried.Load(), s.revived.Load(), s.guardedTried.Load(), s.guarded.Load()))
-	t.Attr("remaining", fmt.Sprintf("%d sessions whose sign-in was lost; %d times the access token of such a session was accepted after its end; %d old tokens answered because their successor was lost",
-		s.lostAtBirth.Load(), s.orphans.Load(), s.lostRotation.Load()))
+	t.Attr("remaining", fmt.Sprintf("%d sessions whose sign-in was lost; %d times the access token of such a session was accepted after its end; %d old tokens answered because their successor was lost; %d ended sessions answered while the fail-over that lost the end was under way; %d sessions ended by a lost ban from just before them",
+		s.lostAtBirth.Load(), s.orphans.Load(), s.lostRotation.Load(), s.early.Load(), s.bannedAgain.Load()))
 	t.Attr("felt", spread(s.felt))
 	for _, name := range slices.Sorted(maps.Keys(s.waits)) {
 		t.Attr("refused_"+word(name), fmt.Sprintf("%d times; requests that were refused: %s", s.faults[name], spread(s.waits[name])))

@@ -5,11 +5,14 @@ package servertest
 
 import (
 	"bytes"
+	"crypto/rand"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -56,15 +59,22 @@ func Program(t testing.TB, name, pkg string) string {
 	return ""
 }
 
-// FreeAddr gives a loopback address whose port nobody listens at.
+// FreeAddr gives a loopback address whose port nobody listens at. It is below
+// those that the system gives to outgoing connections: one of them could have it
+// while the server at it is restarted.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, ports = 10_000, 22_000
+	for range 100 {
+		n, _ := rand.Int(rand.Reader, big.NewInt(ports)) // it never fails
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.FormatInt(lowest+n.Int64(), 10)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Start runs the program until the test ends, and waits until it is ready. What
