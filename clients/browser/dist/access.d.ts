@@ -8,8 +8,8 @@ export declare function accessToken(clock: Clock): {
     good: () => string | null;
     /** For how long it is fresh yet, in ms. */
     left: () => number;
-    /** It is in the last tenth of its life, or beyond. */
-    isLate: () => boolean;
+    /** It is past half of its life. */
+    isOld: () => boolean;
     /** It is to be replaced, and good meanwhile. */
     hasten(): void;
     /** It is not good any more: a resource server has refused it. Without a name, whatever it is. */

@@ -20,8 +20,8 @@ export function accessToken(clock) {
         good: () => (token && token !== refused && age(clock, asked) < life ? token : null),
         /** For how long it is fresh yet, in ms. */
         left: () => due - age(clock, asked),
-        /** It is in the last tenth of its life, or beyond. */
-        isLate: () => !!token && age(clock, asked) >= life * 0.9,
+        /** It is past half of its life. */
+        isOld: () => !!token && age(clock, asked) >= life / 2,
         /** It is to be replaced, and good meanwhile. */
         hasten() {
             due = 0;

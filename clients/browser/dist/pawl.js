@@ -177,7 +177,7 @@ export function createPawl(options = {}) {
             await flight?.catch(() => { }); // it was sent with the cookie of before
             renew().catch(() => { });
         }
-        else if (access.isLate()) {
+        else if (access.isOld()) {
             access.hasten();
             check();
         }

@@ -176,7 +176,7 @@ export function createPawl(options: Options = {}): Pawl {
       known = false;
       await flight?.catch(() => {}); // it was sent with the cookie of before
       renew().catch(() => {});
-    } else if (access.isLate()) {
+    } else if (access.isOld()) {
       access.hasten();
       check();
     }

@@ -2,7 +2,7 @@
 export type Message =
   | { readonly out: string; readonly reason: string } // the session of this sid is over
   | { readonly in: string } // somebody has signed in
-  | { readonly turned: true }; // a tab reissued: who is due should do so now
+  | { readonly turned: true }; // a tab reissued: whose token is old should do so now
 
 /** What of a BroadcastChannel is used. */
 export type Channel = Pick<BroadcastChannel, "postMessage" | "close" | "onmessage">;

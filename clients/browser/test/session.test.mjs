@@ -345,7 +345,30 @@ within("a sign-in waits for the reissue under way: its cookie must be the last",
   assert.equal((await login).sub, "bert");
 });
 
-within("a tab that has reissued has the others follow, who are due", async (w) => {
+within("tabs that were opened at other times reissue together before long", async (w) => {
+  await signedIn(w);
+  for (const minutes of [10, 4, 7]) {
+    await w.pass(minutes * minute);
+    await w.tab().ready;
+  }
+  await w.pass(60 * minute);
+  const times = [];
+  w.answers = [{ path: "/api/reissue", times: Infinity, give: () => (times.push(w.time), w.tokens()) }];
+  await w.pass(30 * minute);
+  assert.equal(times.length, 4);
+  assert.ok(times.at(-1) - times[0] < 1000, `within ${times.at(-1) - times[0]} ms`);
+});
+
+within("a token that is young is not replaced for that", async (w) => {
+  await signedIn(w);
+  await w.pass(14 * minute);
+  const n = w.sent("/api/reissue").length;
+  for (const c of w.channels) c.onmessage({ data: { turned: true } });
+  await w.settle();
+  assert.equal(w.sent("/api/reissue").length, n);
+});
+
+within("a tab that has reissued has the others follow", async (w) => {
   const tab = await signedIn(w);
   const others = Array.from({ length: 7 }, () => w.tab());
   await Promise.all(others.map((o) => o.ready));

@@ -20,12 +20,15 @@ export const who = (page) => page.evaluate(() => [pawl.session?.sub ?? null, paw
 
 const lastNews = (page) => page.evaluate(() => news.at(-1));
 
-export async function eightTabs(t, query) {
+export async function eightTabs(t, query, apart = 0) {
   const person = await t.person();
   const first = await open(t, person, query);
   await signIn(first);
   const tabs = [first];
-  while (tabs.length < 8) tabs.push(await open(t, person, query));
+  while (tabs.length < 8) {
+    await first.waitForTimeout(apart);
+    tabs.push(await open(t, person, query));
+  }
   return tabs;
 }
 
