@@ -155,7 +155,7 @@ func TestTabsRepliesAndThieves(t *testing.T) {
 }
 
 func TestTabsByTheirOwnTimers(t *testing.T) {
-	newStage(t, pawl.Policy{AccessTTL: 5 * time.Second, ReuseWindow: 2 * time.Second}).run(t, "testdata/timers.mjs")
+	newStage(t, pawl.Policy{AccessTTL: 8 * time.Second, ReuseWindow: 3 * time.Second}).run(t, "testdata/timers.mjs")
 }
 
 func TestTokensStayWithinTheClient(t *testing.T) { // SECURITY 31

@@ -102,7 +102,11 @@ func openTemp(t *testing.T) string {
 	return dir
 }
 
+// copyBinary writes the program while nothing else is started: a child that got
+// the file open for writing would keep it from being run.
 func copyBinary(dir string) (string, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	exe, err := os.Executable()
 	if err != nil {
 		return "", err
@@ -205,6 +209,9 @@ func unprivileged(ts *testscript.TestScript, neg bool, args []string, bin func()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	err = cmd.Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("pawl was not started: %v", err)
+	}
 	ts.Logf("%s", stderr.String())
 	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), stderr.Bytes(), 0o600))
 	if (err != nil) != neg {
