@@ -100,28 +100,42 @@ func (s *Service) applyAll(ctx context.Context, ends []pastEnd, kind string) err
 	})
 }
 
-func (s *Service) apply1(ctx context.Context, e pastEnd) (err error) {
+// apply1 applies one. What it had to write must be in the next reading of the log,
+// or a further fail-over has lost it. Only who reads the log calls this, so that
+// the next reading begins later.
+func (s *Service) apply1(ctx context.Context, e pastEnd) error {
+	var wrote bool
+	var err error
 	switch {
 	case e.Kind == token.KindUser:
-		return s.applyUser(ctx, e)
+		wrote, err = s.applyUser(ctx, e)
 	case e.Kind == token.KindAll:
-		mark, err := s.cfg.Sessions.Mark(ctx, "")
-		if err == nil && mark.NotBefore.Before(e.NotBefore) {
-			_, err = s.cfg.Sessions.EndAll(ctx, e.Reason, e.moment())
-		}
-		return err
+		wrote, err = s.applyToAll(ctx, e)
 	case e.user != "":
-		_, err = s.cfg.Sessions.End(ctx, SessionKey{User: e.user, ID: e.ID}, e.Reason, e.At)
+		wrote, err = s.cfg.Sessions.End(ctx, SessionKey{User: e.user, ID: e.ID}, e.Reason, e.At)
+	}
+	if wrote {
+		s.memory.expect(e.Revocation)
 	}
 	return err
 }
 
+func (s *Service) applyToAll(ctx context.Context, e pastEnd) (wrote bool, err error) {
+	mark, err := s.cfg.Sessions.Mark(ctx, "")
+	if err != nil || !mark.NotBefore.Before(e.NotBefore) {
+		return false, err
+	}
+	_, err = s.cfg.Sessions.EndAll(ctx, e.Reason, e.moment())
+	return err == nil, err
+}
+
 // applyUser moves the user's mark to where it was, and no further: whoever has
-// signed in since stays in. Where that cannot be, the sessions end one by one.
-func (s *Service) applyUser(ctx context.Context, e pastEnd) error {
+// signed in since stays in. Where that cannot be, the sessions end one by one, and
+// there is no entry of the user's.
+func (s *Service) applyUser(ctx context.Context, e pastEnd) (wrote bool, err error) {
 	all, mark, err := s.cfg.Sessions.List(ctx, e.ID)
 	if err != nil || mark.Covers(e.NotBefore) {
-		return err
+		return false, err
 	}
 	since := false
 	for _, rec := range all {
@@ -129,16 +143,16 @@ func (s *Service) applyUser(ctx context.Context, e pastEnd) error {
 	}
 	if !since {
 		_, _, err = s.cfg.Sessions.EndUser(ctx, e.ID, e.keep, e.Reason, e.moment())
-		return err
+		return err == nil, err
 	}
 	for _, rec := range all {
 		if rec.ID != e.keep && !rec.AuthTime.After(e.NotBefore) {
 			if _, err := s.cfg.Sessions.End(ctx, rec.SessionKey, e.Reason, e.At); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // moment is when an end must be said to happen for its mark to be NotBefore.

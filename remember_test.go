@@ -24,6 +24,8 @@ type replicated struct {
 	quiet   atomic.Bool // the log does not show that it has
 	broken  atomic.Bool // nothing can be ended
 	hollow  atomic.Bool // the log has lost what was not yet read
+	swallow atomic.Bool // the next end of a session is lost once more
+	falls   atomic.Bool // the replica takes over right after the next end of a session
 }
 
 func newReplicated() *replicated { return &replicated{Store: memory.New(), replica: memory.New()} }
@@ -89,7 +91,13 @@ func (r *replicated) End(ctx context.Context, k pawl.SessionKey, reason string, 
 	if r.broken.Load() {
 		return false, errBroken
 	}
+	if r.swallow.CompareAndSwap(true, false) {
+		return true, nil
+	}
 	err = r.both(func(m *memory.Store) (err error) { ended, err = m.End(ctx, k, reason, at); return err })
+	if r.falls.CompareAndSwap(true, false) {
+		r.over.Store(true)
+	}
 	return ended, err
 }
 
@@ -243,9 +251,25 @@ func TestAnEndThatNobodyHadReadIsAppliedAgain(t *testing.T) {
 	tok := n.here.login()
 	n.lags.Store(true)
 	n.hollow.Store(true)
+	n.falls.Store(true)
 	wantError(t, "sign-out", n.here.Logout(t.Context(), api.ReissueRequest{RefreshToken: tok.RefreshToken}), nil)
-	n.failOver()
 	await(t, "it is ended again", func() bool {
+		rec, _, err := n.Get(t.Context(), pawl.SessionKey{User: "id-ann", ID: tok.SessionID})
+		return err == nil && rec.EndReason == api.ReasonSignedOut
+	})
+}
+
+// An end that was applied again, and that the next fail-over lost before it was
+// read, is applied once more.
+func TestAnEndThatIsLostTwiceIsAppliedAgain(t *testing.T) {
+	n := newNodes(t)
+	tok := n.here.login()
+	n.lags.Store(true)
+	wantError(t, "sign-out", n.here.Logout(t.Context(), api.ReissueRequest{RefreshToken: tok.RefreshToken}), nil)
+	n.heard(t, tok)
+	n.swallow.Store(true)
+	n.failOver()
+	await(t, "it is ended again, twice", func() bool {
 		rec, _, err := n.Get(t.Context(), pawl.SessionKey{User: "id-ann", ID: tok.SessionID})
 		return err == nil && rec.EndReason == api.ReasonSignedOut
 	})
