@@ -131,8 +131,9 @@ export function createPawl(options = {}) {
                     throw pace.why() ?? silence();
                 if (wait)
                     await new Promise((ok) => clock.after(wait, ok));
-                if (!tries || !pace.left())
-                    await renew().catch(whenUndecided); // else the alarm has tried, in vain
+                // A moment is left where the timer went off early; a longer wait is that of the alarm, which has tried in vain.
+                if (!tries || pace.left() < 50)
+                    await renew().catch(whenUndecided);
             }
             return null;
         },

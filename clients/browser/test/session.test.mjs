@@ -154,6 +154,17 @@ within("three tries are made for a request", async (w) => {
   assert.equal(tries, 3);
 });
 
+within("a timer that goes off early uses up no try", async (w) => {
+  const tab = await signedIn(w);
+  w.early = 0.6;
+  w.on("/orders", problem(401, "token_expired"));
+  w.on("/api/reissue", broken);
+  const given = tab.fetch(orders);
+  await w.pass(5_000);
+  assert.equal((await given).status, 200);
+  assert.equal(w.sent("/api/reissue").length, 3, "at the start, in vain, and again");
+});
+
 within("a reply that does not come within ten seconds is given up, and not taken later", async (w) => {
   const tab = await signedIn(w);
   const limits = [];

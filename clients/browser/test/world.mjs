@@ -11,6 +11,7 @@ export class World {
     this.time = 1_700_000_000_000;
     this.asleep = 0; // how long the monotonic clock stood still
     this.timers = [];
+    this.early = 0; // by how many ms timers go off too early, as they do in browsers
     this.key = undefined; // on disk
     this.requests = []; // to the issuer and to APIs
     this.answers = []; // instead of the usual: functions of a request
@@ -24,7 +25,7 @@ export class World {
       now: () => this.time,
       mono: () => this.time - this.asleep,
       after: (ms, f) => {
-        const timer = { at: this.time - this.asleep + ms, f };
+        const timer = { at: this.time - this.asleep + Math.max(ms - this.early, ms / 2), f };
         this.timers.push(timer);
         return () => (this.timers = this.timers.filter((t) => t !== timer));
       },

@@ -15,10 +15,15 @@ const told = (page) => page.$$eval("#entries li", (items) => items.map((i) => `$
 async function press(t, page, id, last) {
   const before = (await told(page)).length;
   await page.click(id);
-  return t.until(`"${last}" after ${id}`, async () => {
-    const lines = (await told(page)).slice(before);
-    return lines.some((l) => l.includes(last)) && lines;
-  });
+  const since = async () => (await told(page)).slice(before);
+  try {
+    return await t.until(`"${last}" after ${id}`, async () => {
+      const lines = await since();
+      return lines.some((l) => l.includes(last)) && lines;
+    });
+  } catch (e) {
+    throw new Error(`${e.message}\nThe journal says:\n${(await since()).join("\n")}`, { cause: e });
+  }
 }
 
 // inOrder wants lines that hold these words, in this order.
