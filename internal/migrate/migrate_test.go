@@ -261,13 +261,13 @@ func TestAMove(t *testing.T) {
 // the copy were killed there.
 type failing struct {
 	pawl.SessionStore
-	left *int
+	left *atomic.Int64
 }
 
 var errKilled = errors.New("killed")
 
 func (f failing) step() error {
-	if *f.left--; *f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return errKilled
 	}
 	return nil
@@ -325,7 +325,8 @@ func TestAMoveThatIsStopped(t *testing.T) {
 	to.sessions = store
 	stops := 0
 	for left := 0; ; left++ {
-		steps := left % 4 // a little further each time
+		var steps atomic.Int64
+		steps.Store(int64(left % 4)) // a little further each time
 		f := failing{store, &steps}
 		copy := copyOf(h, from, place{nil, f})
 		copy.From, copy.To = from.db, failingDatabase{store, f}
