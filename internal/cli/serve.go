@@ -110,6 +110,7 @@ func (a *app) serve(cfg *config.Config, greet func(context.Context, *pawl.Servic
 	if err = greet(context.WithoutCancel(ctx), svc); err == nil {
 		log.Info("ready", "listen", open.public.Addr().String(), "issuer", cfg.Issuer, storeAttrs(cfg), "version", Version())
 		notify(stateReady)
+		debug.FreeOSMemory() // what the start has used: pages compressed, templates read
 		defer context.AfterFunc(ctx, func() { notify(stateStopping) })()
 		err = serveAll(ctx, all, cfg.ShutdownTimeout)
 	}
