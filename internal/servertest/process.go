@@ -43,9 +43,12 @@ type Options struct {
 
 // Program gives the path of a server's program, looked for on the PATH and where
 // Debian keeps servers. Without it the test is skipped, loudly: pkg says what
-// to install.
+// to install. With -short no server is started.
 func Program(t testing.TB, name, pkg string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real server is started without -short only")
+	}
 	for _, place := range []string{name, "/usr/sbin/" + name, "/usr/lib/postgresql/*/bin/" + name} {
 		found, err := filepath.Glob(place)
 		if err == nil && len(found) > 0 {

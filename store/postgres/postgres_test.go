@@ -58,9 +58,6 @@ func TestMain(m *testing.M) {
 // needServers skips a test where there is no time or no program for real servers.
 func needServers(t testing.TB) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a real PostgreSQL takes half a minute: left to the full run")
-	}
 	servertest.Program(t, "initdb", "postgresql")
 	servertest.Program(t, "pgbouncer", "pgbouncer")
 }
