@@ -45,9 +45,11 @@ func Backup(ctx context.Context, path, to string, o BackupOptions) (Contents, er
 	if err != nil {
 		return made, err
 	}
-	if err := checkFile(full); err != nil {
+	_, release, err := held.hold(full)
+	if err != nil {
 		return made, err
 	}
+	defer release()
 	if err := checkTarget(full, to, o.Replace); err != nil {
 		return made, err
 	}

@@ -17,8 +17,7 @@ import (
 // applicationID marks a database file as Pawl's ("Pawl" in ASCII).
 const applicationID = 0x5061776c
 
-// prepareFile makes sure that a Pawl database that nobody else can read is at
-// path, and gives its absolute path.
+// prepareFile makes sure that there is a file at path, and gives its absolute path.
 func prepareFile(ctx context.Context, path string) (string, error) {
 	if path == "" {
 		return "", errors.New("the database has no path: name a file")
@@ -32,7 +31,7 @@ func prepareFile(ctx context.Context, path string) (string, error) {
 			return "", err
 		}
 	}
-	return full, checkFile(full)
+	return full, nil
 }
 
 // create makes a new database beside its place and then links it there: no
@@ -43,6 +42,9 @@ func create(ctx context.Context, path string) error {
 		return fmt.Errorf("database %s cannot be created: %s is not a directory that can be read; create it, owned by the user Pawl runs as, mode 0700", path, dir)
 	}
 	if err := nothingLeft(path); err != nil {
+		if _, there := os.Lstat(path); there == nil {
+			return nil // another process made it just now, and the log is its log
+		}
 		return err
 	}
 	temp := path + ".new-" + rand.Text()[:8]
@@ -102,24 +104,28 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// checkFile refuses a file that is not ours to use, before SQLite touches it.
-func checkFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("database %s cannot be opened for reading and writing: %w; the file, its directory and its file system must be writable for the user Pawl runs as", path, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
+// checkFile refuses a file that is not ours to use, before SQLite touches it. One
+// that this process holds is not opened: its content was looked at before.
+func checkFile(path string, info fs.FileInfo, holds bool) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("database %s is not a regular file: name another path", path)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return fmt.Errorf("database %s is open to other users (mode %04o): run chmod 600 on it, and on %[1]s-wal and %[1]s-shm if they exist", path, mode)
 	}
+	if holds {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return errCannotOpen(path, err)
+	}
+	defer f.Close()
 	return checkHeader(path, f)
+}
+
+func errCannotOpen(path string, err error) error {
+	return fmt.Errorf("database %s cannot be opened for reading and writing: %w; the file, its directory and its file system must be writable for the user Pawl runs as", path, err)
 }
 
 // checkHeader reads the part of the SQLite header that says what a file is.

@@ -119,7 +119,7 @@ func TestOpenRefusesPlaces(t *testing.T) {
 	}
 	for path, says := range map[string]string{
 		"":                                  "no path",
-		dir:                                 "cannot be opened",
+		dir:                                 "not a regular file",
 		filepath.Join(dir, "no", "pawl.db"): "create it",
 		filepath.Join(file, "pawl.db"):      "file",
 	} {

@@ -2,11 +2,11 @@
 
 package sqlite
 
-// holding is nothing: a file that is open cannot be renamed on these systems.
-type holding struct{}
+// locks are none: a file that is open cannot be renamed on these systems.
+type locks struct{}
 
-func (holding) release() {}
+func (locks) release() {}
 
-func lockOut(string) (holding, error) { return holding{}, nil }
+func lockOthersOut(string) (locks, error) { return locks{}, nil }
 
 func giveAway(string, string) error { return nil }

@@ -20,12 +20,32 @@ func CheckVacant(path string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	held, err := lockOut(full)
+	give, err := lockOut(full)
 	if err != nil {
 		return err
 	}
-	held.release()
+	give()
 	return vacant(full, replace)
+}
+
+// lockOut keeps everybody from opening the database at path, this process too,
+// until the lock is given back. It refuses where somebody has it open. The
+// database may not be there at all.
+func lockOut(path string) (give func(), err error) {
+	held.Lock()
+	if file, err := os.Stat(path); err == nil && held.has(file) {
+		held.Unlock()
+		return nil, errInUse(path)
+	}
+	locked, err := lockOthersOut(path)
+	if err != nil {
+		held.Unlock()
+		return nil, err
+	}
+	return func() {
+		locked.release()
+		held.Unlock()
+	}, nil
 }
 
 func vacant(path string, replace bool) error {
@@ -58,11 +78,11 @@ func filesOf(path string) (there []string, err error) {
 // putAside puts temp at path, and what is there beside it. While it does, no
 // process can open what is there.
 func putAside(temp, path string, o PutOptions) (kept string, err error) {
-	held, err := lockOut(path)
+	give, err := lockOut(path)
 	if err != nil {
 		return "", err
 	}
-	defer held.release()
+	defer give()
 	if err := vacant(path, o.Replace); err != nil {
 		return "", err
 	}

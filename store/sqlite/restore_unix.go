@@ -20,40 +20,39 @@ var lockRanges = []struct {
 	{"-shm", 120, 9},
 }
 
-// holding keeps every other process from opening a database.
-type holding []*os.File
+// locks keep every other process from opening a database.
+type locks []*os.File
 
-func (h holding) release() {
-	for _, f := range h {
+func (l locks) release() {
+	for _, f := range l {
 		_ = f.Close() // which gives the lock back; there is nobody to tell
 	}
 }
 
-// lockOut takes all of SQLite's locks, which nobody gets who has the database
-// open, whatever is in it: a damaged one is what is replaced most often. It may
-// not be there at all.
-func lockOut(path string) (held holding, err error) {
+// lockOthersOut takes all of SQLite's locks, which nobody gets who has the
+// database open, whatever is in it: a damaged one is what is replaced most often.
+func lockOthersOut(path string) (taken locks, err error) {
 	for _, at := range lockRanges {
 		f, err := os.OpenFile(path+at.suffix, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			held.release()
+			taken.release()
 			return nil, err
 		}
-		held = append(held, f)
+		taken = append(taken, f)
 		lock := syscall.Flock_t{Type: syscall.F_WRLCK, Whence: io.SeekStart, Start: at.start, Len: at.len}
 		switch err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); {
 		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES):
-			held.release()
+			taken.release()
 			return nil, errInUse(path)
 		case err != nil:
-			held.release()
+			taken.release()
 			return nil, err
 		}
 	}
-	return held, nil
+	return taken, nil
 }
 
 // giveAway gives a file that root made to the owner of its directory, who is to

@@ -40,6 +40,8 @@ type Store struct {
 	count int           // of connections in read
 	long  chan struct{} // held by whoever looks at a whole table
 	sweep sweeping
+
+	release func() // lets go of the file, see held
 }
 
 // Open opens the database at path, or makes a new one, mode 0600, where there
@@ -55,12 +57,14 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if s.count <= 0 {
 		s.count = 4
 	}
-	before, err := os.Stat(full)
+	before, release, err := held.hold(full)
 	if err != nil {
-		return nil, s.fault(err)
+		return nil, err
 	}
+	s.release = release
 	c, err := connect(ctx, full)
 	if err != nil {
+		release()
 		return nil, s.fault(err)
 	}
 	err = migrate(c)
@@ -71,7 +75,9 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		err = sameFile(full, before)
 	}
 	if err != nil {
-		return nil, s.fault(errors.Join(err, c.close()))
+		err = errors.Join(err, c.close())
+		release()
+		return nil, s.fault(err)
 	}
 	s.w = newWriter(c)
 	if err := s.openReaders(ctx); err != nil {
@@ -115,6 +121,7 @@ func (s *Store) Close() error {
 	for ; s.count > 0; s.count-- {
 		err = errors.Join(err, (<-s.read).close())
 	}
+	s.release()
 	return err
 }
 
