@@ -90,6 +90,7 @@ func TestMistakesInValues(t *testing.T) {
 		{"issuer=https://login.example.com/", "without a slash at the end"},
 		{"issuer=https://login.example.com?x", "must be a URL such as https://login.example.com"},
 		{"issuer=https://a@login.example.com", "must be a URL such as"},
+		{"issuer=https://login.example.com/a,b", "user or comma"},
 		{"issuer=https://Login.example.com", "in lower case"},
 		{"issuer=login.example.com", "must be a URL such as"},
 		{"issuer=http://login.example.com", "must begin with https://, or passwords and tokens cross the network in clear"},

@@ -62,6 +62,7 @@ func FuzzAcceptedConfigurationsReprint(f *testing.F) {
 	f.Add([]byte("issuer: https://x.example\ntrusted_proxies: 10.0.0.1,fe80::/10\ntrusted_origins: ['https://a.example:444']\n"))
 	f.Add([]byte("data_dir: \"a # b: c\"\nlog_format: json # comment\n"))
 	f.Add([]byte("data_dir: !!binary aGk=\n"))
+	f.Add([]byte("issuer: https://,")) // the audience, a list, is the issuer where none is set
 	f.Add([]byte("? [a]\n: b\n"))
 	f.Add([]byte("%YAML 1.1\n--- {listen: \"127.0.0.1:1\"}\n"))
 	f.Fuzz(func(t *testing.T, yaml []byte) {
