@@ -96,8 +96,8 @@ func (c *Config) checkIssuer(bad complain) {
 	u, err := url.Parse(c.Issuer)
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "",
-		u.User != nil, u.RawQuery != "", u.ForceQuery, strings.Contains(c.Issuer, "#"),
-		strings.HasSuffix(c.Issuer, "/"), strings.Contains(c.Issuer, ","), u.Host != strings.ToLower(u.Host), u.String() != c.Issuer:
+		u.User != nil, u.RawQuery != "", u.ForceQuery, strings.ContainsAny(c.Issuer, "#,"),
+		strings.HasSuffix(c.Issuer, "/"), u.Host != strings.ToLower(u.Host), u.String() != c.Issuer:
 		bad("issuer", c.Issuer, "must be a URL such as https://login.example.com, in lower case, without a slash at the end, query, fragment, user or comma")
 	case u.Scheme == "http" && !api.ThisMachine(u.Hostname()) && !c.UnsafeHTTPCookies:
 		bad("issuer", c.Issuer, "must begin with https://, or passwords and tokens cross the network in clear; on a test network without TLS, set unsafe_http_cookies: true")

@@ -74,7 +74,7 @@ func advice(err error) string {
 	c := code(err)
 	switch {
 	case c == "53100", c == "53200":
-		return "; the server has no space or memory left: make some, and Pawl goes on by itself"
+		return "; the server has no space or memory left: make some, and Pawl goes on by itself, or start it again if it has not started"
 	case c == "53300":
 		return "; raise max_connections of the server, or lower pool_max_conns in the URL"
 	case strings.HasPrefix(c, "28"):
@@ -90,7 +90,7 @@ func advice(err error) string {
 	case stale(err):
 		return "; name all its hosts in the URL, and Pawl finds the primary: postgres://user@a:5432,b:5432/name"
 	case lost(err), unreachable(err):
-		return "; check that it runs and can be reached; Pawl goes on by itself when it does"
+		return "; check that it runs and can be reached; Pawl goes on by itself when it does, or start it again if it has not started"
 	}
 	return ""
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // A rotation writes into the page where the session is, and into no index:
-// else a store grows with every reissue. It runs beside no other test: what is
-// begun in another database of the server, too, keeps it from clearing a page of
-// what nobody sees any more.
+// else a store grows with every reissue. It runs beside no other test: a
+// transaction that writes, in whatever database of the server, keeps it from
+// clearing a page of what nobody sees any more.
 func TestRotationsStayInTheirPage(t *testing.T) {
 	srv := start(t)
 	url := srv.URL(srv.database(t))

@@ -8,7 +8,10 @@ export declare function accessToken(clock: Clock): {
     good: () => string | null;
     /** For how long it is fresh yet, in ms. */
     left: () => number;
-    /** It is past half of its life. */
+    /**
+     * It is past a third of its life. Were that half, tabs half a life apart might never
+     * fall into step: one is due after nine tenths or more, and the other's is younger then.
+     */
     isOld: () => boolean;
     /** It is to be replaced, and good meanwhile. */
     hasten(): void;

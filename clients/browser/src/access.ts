@@ -23,8 +23,11 @@ export function accessToken(clock: Clock) {
     good: () => (token && token !== refused && age(clock, asked) < life ? token : null),
     /** For how long it is fresh yet, in ms. */
     left: () => due - age(clock, asked),
-    /** It is past half of its life. */
-    isOld: () => !!token && age(clock, asked) >= life / 2,
+    /**
+     * It is past a third of its life. Were that half, tabs half a life apart might never
+     * fall into step: one is due after nine tenths or more, and the other's is younger then.
+     */
+    isOld: () => !!token && age(clock, asked) >= life / 3,
     /** It is to be replaced, and good meanwhile. */
     hasten() {
       due = 0;

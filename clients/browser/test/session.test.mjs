@@ -370,9 +370,33 @@ within("tabs that were opened at other times reissue together before long", asyn
   assert.ok(times.at(-1) - times[0] < 1000, `within ${times.at(-1) - times[0]} ms`);
 });
 
+// By lot, tabs are due between 27 and 30 minutes after they have reissued: here
+// all at the first or all at the last moment.
+for (const lot of [0, 2 ** 32 - 1]) {
+  for (let apart = 1; apart < 30; apart++) {
+    within(`tabs ${apart} minutes apart reissue together after two rotations (lot: ${lot})`, async (w) => {
+      const random = crypto.getRandomValues;
+      crypto.getRandomValues = (a) => (a instanceof Uint32Array ? a.fill(lot) : random.call(crypto, a));
+      try {
+        await signedIn(w);
+        await w.pass(apart * minute);
+        await w.tab().ready;
+        await w.pass(60 * minute);
+        const times = [];
+        w.answers = [{ path: "/api/reissue", times: Infinity, give: () => (times.push(w.time), w.tokens()) }];
+        await w.pass(30 * minute);
+        assert.ok(times.length >= 2 && times.length % 2 === 0, `${times.length} reissues`);
+        for (let i = 0; i < times.length; i += 2) assert.ok(times[i + 1] - times[i] < 1000, `${times}`);
+      } finally {
+        crypto.getRandomValues = random;
+      }
+    });
+  }
+}
+
 within("a token that is young is not replaced for that", async (w) => {
   await signedIn(w);
-  await w.pass(14 * minute);
+  await w.pass(10 * minute - 1000);
   const n = w.sent("/api/reissue").length;
   for (const c of w.channels) c.onmessage({ data: { turned: true } });
   await w.settle();
