@@ -17,8 +17,14 @@ const (
 )
 
 // endsApplied waits while ends are due that the store has lost: a session that
-// it revived must not be served.
+// it revived must not be served. Nor does a node serve that has not read the log
+// for long: it does not know what others have ended.
 func (s *Service) endsApplied(ctx context.Context) error {
+	if s.readings.stale() {
+		if err := s.readLog(ctx); err != nil && s.readings.stale() {
+			return unavailable(err)
+		}
+	}
 	if !s.memory.due.Load() {
 		return nil
 	}
@@ -31,9 +37,11 @@ func (s *Service) endsApplied(ctx context.Context) error {
 	case <-again:
 		return nil
 	case <-wait.Done():
-		return unavailable(errors.New("the store has lost ends of sessions, and they are not yet applied again"))
+		return unavailable(errNotApplied)
 	}
 }
+
+var errNotApplied = errors.New("the store has lost ends of sessions, and they are not yet applied again")
 
 // knownEnd gives what this node knows to have ended the session. A record that
 // does not say so was read before that, or the store has lost it.
@@ -41,144 +49,108 @@ func (s *Service) knownEnd(rec *Session) token.Revocation {
 	if rec == nil {
 		return token.Revocation{}
 	}
-	r, ok := s.revoked.Covers(rec.proof())
-	if !ok {
-		return token.Revocation{}
-	}
-	if past, ok := s.memory.of(r); ok && past.keep == rec.ID {
-		return token.Revocation{} // its new AuthTime is what the store has lost
-	}
+	r, _ := s.revoked.Covers(rec.proof())
 	return r
 }
 
 // live is Session.Live, and not known here to have ended.
 func (s *Service) live(rec *Session, mark Mark, now time.Time) bool {
-	return rec.Live(mark, now) && s.knownEnd(rec) == token.Revocation{}
+	if !rec.Live(mark, now) {
+		return false
+	}
+	known := s.knownEnd(rec)
+	if known == (token.Revocation{}) {
+		return true
+	}
+	e, ok := s.memory.of(known)
+	return ok && e.Keep == rec.ID // its new AuthTime is what the store has lost
 }
 
-// endAgain ends a session that the store has revived, before anybody is told
-// of it.
+// endAgain makes an end hold in a store that has lost it and revived the session,
+// before a client is told of it: the whole of it where that is remembered, else
+// the end of this session.
 func (s *Service) endAgain(ctx context.Context, k SessionKey, known token.Revocation) error {
-	if past, ok := s.memory.of(known); ok && past.keeperElsewhere() && s.memory.inGrace(s.now()) {
-		return unavailable(errors.New("the store has lost the end of a user's sessions: another node knows which of them goes on"))
-	}
 	s.cfg.Log.Warn("the store had lost the end of a session; it is ended again", "session", k.ID, "reason", known.Reason)
-	if _, err := s.cfg.Sessions.End(context.WithoutCancel(ctx), k, known.Reason, known.At); err != nil {
+	e, ok := s.memory.of(known)
+	if !ok {
+		e = endOfSession(k, known.Reason, known.At)
+	}
+	if _, err := s.cfg.Sessions.EndAgain(context.WithoutCancel(ctx), e); err != nil {
 		return unavailable(err)
 	}
 	s.nudge()
 	return nil
 }
 
-// applyEnds applies the ends of the last minute to a store that has lost some.
-// All nodes may do so at once, and any number of times.
-func (s *Service) applyEnds(ctx context.Context) error {
-	if s.memory.due.Load() {
-		ends := s.memory.recent(s.now(), false)
-		// The narrow ones first: each session is told how it ended.
-		for _, kind := range []string{token.KindSession, token.KindUser, token.KindAll} {
-			if err := s.applyAll(ctx, ends, kind); err != nil {
-				return err
-			}
-		}
-		s.memory.applied()
-		s.cfg.Log.Warn("the store has lost entries of the revocation log; what this node knows to have ended in the last minute is ended again", "ends", len(ends))
+// applyEnds applies the ends that are remembered to a store that has lost some.
+// All nodes may do so at once, and any number of times. partly says that a part of
+// the store cannot be reached: what belongs there is tried again at each reading,
+// and does not keep the users of the other parts waiting.
+func (s *Service) applyEnds(ctx context.Context, partly bool) error {
+	if !s.memory.due.Load() && len(s.unapplied) == 0 {
+		return nil
 	}
-	if s.memory.afterGrace(s.now()) {
-		return s.applyAll(ctx, s.memory.recent(s.now(), true), token.KindUser)
+	ends, lost := s.unapplied, s.memory.due.Load()
+	if lost {
+		ends = s.memory.recent(s.elapsed())
 	}
-	return nil
-}
-
-// applyAll applies those of a kind.
-func (s *Service) applyAll(ctx context.Context, ends []pastEnd, kind string) error {
-	return inParallel(ends, func(e pastEnd) error {
-		if e.Kind != kind {
-			return nil
-		}
-		return s.apply1(ctx, e)
-	})
-}
-
-// apply1 applies one. What it had to write must be in the next reading of the log,
-// or a further fail-over has lost it. Only who reads the log calls this, so that
-// the next reading begins later.
-func (s *Service) apply1(ctx context.Context, e pastEnd) error {
-	var wrote bool
 	var err error
-	switch {
-	case e.Kind == token.KindUser:
-		wrote, err = s.applyUser(ctx, e)
-	case e.Kind == token.KindAll:
-		wrote, err = s.applyToAll(ctx, e)
-	case e.user != "":
-		wrote, err = s.cfg.Sessions.End(ctx, SessionKey{User: e.user, ID: e.ID}, e.Reason, e.At)
+	s.unapplied, err = s.applyAll(ctx, ends)
+	if err != nil && !partly {
+		return err
 	}
-	if wrote {
-		s.memory.expect(e.Revocation)
+	s.memory.applied()
+	if lost || err == nil {
+		s.cfg.Log.Warn("the store has lost entries of the revocation log; what this node knows to have ended in the last minute is ended again",
+			"ends", len(ends), "left", len(s.unapplied))
 	}
 	return err
 }
 
-func (s *Service) applyToAll(ctx context.Context, e pastEnd) (wrote bool, err error) {
-	mark, err := s.cfg.Sessions.Mark(ctx, "")
-	if err != nil || !mark.NotBefore.Before(e.NotBefore) {
-		return false, err
-	}
-	_, err = s.cfg.Sessions.EndAll(ctx, e.Reason, e.moment())
-	return err == nil, err
-}
-
-// applyUser moves the user's mark to where it was, and no further: whoever has
-// signed in since stays in. Where that cannot be, the sessions end one by one, and
-// there is no entry of the user's.
-func (s *Service) applyUser(ctx context.Context, e pastEnd) (wrote bool, err error) {
-	all, mark, err := s.cfg.Sessions.List(ctx, e.ID)
-	if err != nil || mark.Covers(e.NotBefore) {
-		return false, err
-	}
-	since := false
-	for _, rec := range all {
-		since = since || rec.AuthTime.After(e.NotBefore)
-	}
-	if !since {
-		_, _, err = s.cfg.Sessions.EndUser(ctx, e.ID, e.keep, e.Reason, e.moment())
-		return err == nil, err
-	}
-	for _, rec := range all {
-		if rec.ID != e.keep && !rec.AuthTime.After(e.NotBefore) {
-			if _, err := s.cfg.Sessions.End(ctx, rec.SessionKey, e.Reason, e.At); err != nil {
-				return false, err
+// applyAll returns what could not be applied. The narrow ends come first: each
+// session is told how it ended. What had to be written must be in the next reading
+// of the log, or a further fail-over has lost it. Only the goroutine that reads the
+// log calls this, so that the next reading begins later.
+func (s *Service) applyAll(ctx context.Context, ends []LoggedEnd) (failed []LoggedEnd, errs error) {
+	var mu sync.Mutex
+	for _, kind := range []string{token.KindSession, token.KindUser, token.KindAll} {
+		inParallel(ends, func(e LoggedEnd) {
+			if e.Kind != kind {
+				return
 			}
-		}
+			wrote, err := s.cfg.Sessions.EndAgain(ctx, e)
+			if wrote {
+				s.memory.expect(e.Revocation)
+			}
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed, errs = append(failed, e), errors.Join(errs, err)
+			}
+		})
 	}
-	return false, nil
+	return failed, errs
 }
 
-// moment is when an end must be said to happen for its mark to be NotBefore.
-func (e *pastEnd) moment() time.Time {
-	if e.NotBefore.After(e.At) {
-		return e.NotBefore
+// checkEveryone makes sure that everyone's end holds in all parts of the store: a
+// clustered one has everyone's mark in each, and can lose it in one of them before
+// any node has read it there.
+func (s *Service) checkEveryone(ctx context.Context, r token.Revocation) error {
+	wrote, err := s.cfg.Sessions.EndAgain(ctx, LoggedEnd{Revocation: r})
+	if wrote {
+		s.cfg.Log.Warn("a part of the store had lost the end of everyone's sessions; it is made again", "reason", r.Reason)
 	}
-	return e.At
+	return err
 }
 
-// inParallel calls f for each, some at a time, and gives the errors.
-func inParallel[T any](all []T, f func(T) error) error {
-	var (
-		workers sync.WaitGroup
-		mu      sync.Mutex
-		errs    error
-		work    = make(chan T)
-	)
+// inParallel calls f for each, some at a time.
+func inParallel[T any](all []T, f func(T)) {
+	var workers sync.WaitGroup
+	work := make(chan T)
 	for range min(appliers, len(all)) {
 		workers.Go(func() {
 			for one := range work {
-				if err := f(one); err != nil {
-					mu.Lock()
-					errs = errors.Join(errs, err)
-					mu.Unlock()
-				}
+				f(one)
 			}
 		})
 	}
@@ -187,5 +159,4 @@ func inParallel[T any](all []T, f func(T) error) error {
 	}
 	close(work)
 	workers.Wait()
-	return errs
 }

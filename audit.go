@@ -160,7 +160,7 @@ func (s *Service) sweepAudit(ctx context.Context) error {
 	if s.audit.store == nil || s.cfg.AuditRetention == 0 {
 		return nil
 	}
-	before := s.now().Add(-s.cfg.AuditRetention)
+	before := s.steadyNow().Add(-s.cfg.AuditRetention)
 	return inBatches(ctx, func() (int, error) { return s.audit.store.SweepAudit(ctx, before, sweepBatch) })
 }
 

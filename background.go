@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pawlauth/pawl/token"
@@ -44,31 +45,66 @@ func (s *Service) goEvery(ctx context.Context, d time.Duration, wake <-chan stru
 	})
 }
 
-// followOnce reads what is new in the revocation log. Entries are only ever
-// added: after a reset the old ones do no harm, and dropping one that the store
-// lost would revive what was ended.
+// followOnce reads what is new in the revocation log, and applies again what the
+// store turns out to have lost.
 func (s *Service) followOnce(ctx context.Context) error {
+	began, elapsed := s.readings.begin(), s.elapsed()
+	some, err := s.readNew(ctx)
+	if err == nil || some {
+		err = errors.Join(err, s.applyEnds(ctx, err != nil))
+	}
+	if err == nil {
+		s.memory.wasRead(elapsed)
+	}
+	s.readings.finish(began, some, err)
+	return err
+}
+
+// readNew reads the log to its end. With an error, some holds where a part of it was
+// read. Entries are only ever added: after a reset the old ones do no harm, and
+// dropping one that the store lost would revive what was ended.
+func (s *Service) readNew(ctx context.Context) (some bool, err error) {
 	due := s.memory.unread()
-	for {
+	for more := true; more; {
 		page, err := s.cfg.Sessions.Revocations(ctx, s.cursor, pageSize)
+		if page.Cursor == "" && err != nil {
+			return some, err
+		}
+		some, more = true, page.More
+		page.More = page.More || err != nil // those who follow the log here are not told that this is all
+		s.take(page)
 		if err != nil {
-			return err
-		}
-		if page.Reset && s.cursor != "" {
-			s.memory.lost(s.now())
-		}
-		s.revoked.Add(page.Entries...)
-		s.memory.note(s.now(), seen(page.Entries)...)
-		s.memory.read(page.Entries...)
-		s.cursor = page.Cursor
-		s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
-		if !page.More {
-			if s.memory.missing(due) {
-				s.memory.lost(s.now())
-			}
-			return s.applyEnds(ctx)
+			return some, err
 		}
 	}
+	if s.memory.missing(due) {
+		s.memory.lost(s.elapsed())
+	}
+	if s.unchecked == nil {
+		return some, nil
+	}
+	if err := s.checkEveryone(ctx, *s.unchecked); err != nil {
+		return some, err
+	}
+	s.unchecked = nil
+	return some, nil
+}
+
+// take takes in a page of the log.
+func (s *Service) take(page RevocationPage) {
+	if page.Reset && s.cursor != "" {
+		s.memory.lost(s.elapsed())
+	}
+	s.revoked.Add(revocations(page.Entries)...)
+	s.memory.note(s.elapsed(), page.Entries...)
+	for _, e := range page.Entries {
+		s.memory.shown(e.Revocation)
+		if e.Kind == token.KindAll {
+			s.unchecked = &e.Revocation
+		}
+	}
+	s.cursor = page.Cursor
+	s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
 }
 
 // Revoked is the live set of what was ended: by this service at once, by other
@@ -78,8 +114,12 @@ func (s *Service) Revoked() *token.Revoked { return &s.revoked }
 // sweepOnce deletes what is of no use any more, batch by batch, with a breath
 // between batches so that requests come first.
 func (s *Service) sweepOnce(ctx context.Context) error {
-	now := s.now()
-	logBefore := now.Add(-s.keys.Load().accessLife)
+	logBefore := s.steadyNow().Add(-s.keys.Load().accessLife)
+	if r, ok := s.revoked.Everyone(); ok {
+		if err := s.checkEveryone(ctx, r); err != nil {
+			return err
+		}
+	}
 	s.revoked.Forget(logBefore)
 	// A session that idled out can come back by case 3 while an access token
 	// of it lives.
@@ -104,12 +144,16 @@ func inBatches(ctx context.Context, f func() (deleted int, err error)) error {
 	}
 }
 
-// Ready reports whether the service can serve: nil, or what is wrong. A service
-// that cannot read the revocation log is not ready: it would accept what other
-// processes have ended.
+// Ready reports whether the service can serve: nil, or what is wrong. It waits for
+// a reading of the revocation log that begins after the call. A service that cannot
+// read the log would accept what other processes have ended; one whose store has
+// lost ends is not ready before they are applied again.
 func (s *Service) Ready(ctx context.Context) error {
-	if _, err := s.cfg.Sessions.Revocations(ctx, "", 1); err != nil {
+	if err := s.readLog(ctx); err != nil {
 		return unavailable(err)
+	}
+	if s.memory.due.Load() {
+		return unavailable(errNotApplied)
 	}
 	if _, err := s.cfg.Sessions.Mark(ctx, ""); err != nil {
 		return unavailable(err)

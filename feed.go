@@ -47,7 +47,7 @@ func (s *Service) tell(step LogStep) {
 // it; ErrUnavailable.
 func (s *Service) Revocations(ctx context.Context, after string, limit int) (RevocationPage, error) {
 	page, err := s.cfg.Sessions.Revocations(ctx, after, limit)
-	if err != nil {
+	if err != nil { // half a page would be taken for all that there is
 		return RevocationPage{}, unavailable(err)
 	}
 	return page, nil
@@ -63,13 +63,13 @@ func (s *Service) Closing() <-chan struct{} { return s.closing }
 
 // revoke makes an end that the store holds felt here at once, and has the log
 // read, so that it travels to those who follow it.
-func (s *Service) revoke(e pastEnd) {
+func (s *Service) revoke(e LoggedEnd) {
 	s.memory.expect(e.Revocation)
-	if _, known := s.revoked.Covers(&token.Access{Subject: e.ID, SessionID: e.ID, AuthTime: e.NotBefore}); known {
-		s.memory.read(e.Revocation) // the log was faster
+	if s.revoked.Holds(e.Revocation) {
+		s.memory.shown(e.Revocation) // the log was faster
 	}
 	s.revoked.Add(e.Revocation)
-	s.memory.note(s.now(), e)
+	s.memory.note(s.elapsed(), e)
 	s.nudge()
 }
 

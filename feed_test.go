@@ -17,7 +17,7 @@ func TestWatch(t *testing.T) {
 	s := pawltest.NewServer(t)
 	s.Add(pawl.User{ID: "id-ann", Login: "ann"})
 	var mu sync.Mutex
-	var told []token.Revocation
+	var told []pawl.LoggedEnd
 	var cursor string
 	var keys []*token.KeySet
 	changed := make(chan struct{}, 1)

@@ -33,7 +33,7 @@ func (s *Service) moveIn(ctx context.Context, o *oldToken, p Presented, mark Mar
 		return t, true, unavailable(err)
 	}
 	for _, e := range evicted {
-		s.noteEnd(ctx, e.SessionKey, api.ReasonSessionLimit, now, p.Client)
+		s.noteEnd(ctx, endOfSession(e.SessionKey, api.ReasonSessionLimit, now), p.Client)
 	}
 	s.emit(ctx, Event{At: now, Kind: EventMovedIn, User: u.ID, Login: u.Login, Session: rec.ID, Row: 5, Client: p.Client})
 	t, err = s.pair(rec, o.Secret, u, now)

@@ -167,7 +167,7 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 		return api.Tokens{}, unavailable(err)
 	}
 	for _, e := range evicted {
-		s.noteEnd(ctx, e.SessionKey, api.ReasonSessionLimit, now, c)
+		s.noteEnd(ctx, endOfSession(e.SessionKey, api.ReasonSessionLimit, now), c)
 	}
 	s.emit(ctx, Event{At: now, Kind: EventSignIn, User: u.ID, Session: rec.ID, Client: c})
 	return s.pair(rec, secret, u, now)
@@ -213,7 +213,7 @@ func (s *Service) raced(ctx context.Context, rec *Session, seen Mark) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	if mark.Version < seen.Version || !mark.Covers(rec.AuthTime) && s.memory.lostLately(s.now()) {
+	if mark.Version < seen.Version || !mark.Covers(rec.AuthTime) && s.memory.lostLately(s.elapsed()) {
 		return unavailable(ErrEnded)
 	}
 	return api.LoginRequired(mark.Reason)

@@ -19,7 +19,7 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 	if r.RefreshToken == "" && r.AccessToken == "" {
 		return api.ErrUnauthenticated
 	}
-	var found []SessionKey
+	var found []SessionKey // of authentic tokens
 	var old *oldToken
 	var firstErr error
 	if r.RefreshToken != "" {
@@ -51,7 +51,7 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 		}
 	}
 	for _, key := range found {
-		if _, err := s.end(ctx, key, api.ReasonSignedOut, c); err != nil {
+		if _, err := s.endAuthentic(ctx, key, api.ReasonSignedOut, c); err != nil {
 			return err
 		}
 	}
@@ -62,24 +62,75 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 // so too for a page that was closed in the same instant: whoever signs out and
 // leaves must not stay signed in.
 func (s *Service) end(ctx context.Context, key SessionKey, reason string, by Client) (bool, error) {
+	ended, _, err := s.endOrMeet(ctx, key, reason, by)
+	return ended, err
+}
+
+// endAuthentic is end for a session whose token is known to be authentic. Where the
+// store does not know it, a fail-over may have lost it: its access tokens are
+// revoked all the same, and it is ended if an old primary brings it back (SECURITY
+// 85).
+func (s *Service) endAuthentic(ctx context.Context, key SessionKey, reason string, by Client) (bool, error) {
+	ended, found, err := s.endOrMeet(ctx, key, reason, by)
+	if err != nil || ended || found {
+		return ended, err
+	}
+	e := endOfSession(key, reason, s.now())
+	if s.revoked.Holds(e.Revocation) {
+		return false, nil
+	}
 	ctx = context.WithoutCancel(ctx)
-	now := s.now()
-	ended, err := s.cfg.Sessions.End(ctx, key, reason, now)
-	if err != nil {
+	if ended, err = s.cfg.Sessions.EndAgain(ctx, e); err != nil {
 		return false, unavailable(err)
 	}
 	if ended {
-		s.noteEnd(ctx, key, reason, now, by)
+		s.noteEnd(ctx, e, by)
 	}
 	return ended, nil
 }
 
-// noteEnd makes an end that the store holds felt here at once.
-func (s *Service) noteEnd(ctx context.Context, key SessionKey, reason string, at time.Time, by Client) {
-	s.revoke(endOfSession(key, reason, at))
-	s.emit(ctx, Event{At: at, Kind: EventSessionEnded, User: key.User, Session: key.ID, Reason: reason, Client: by})
+// endOrMeet ends a session; found says whether the store has it. Where it had ended
+// already, by a call whose answer may have been lost, this node remembers that end
+// as its own.
+func (s *Service) endOrMeet(ctx context.Context, key SessionKey, reason string, by Client) (ended, found bool, err error) {
+	ctx = context.WithoutCancel(ctx)
+	e := endOfSession(key, reason, s.now())
+	if ended, err = s.cfg.Sessions.End(ctx, key, reason, e.At); err != nil {
+		return false, false, unavailable(err)
+	}
+	if ended {
+		s.noteEnd(ctx, e, by)
+		return true, true, nil
+	}
+	rec, mark, err := s.cfg.Sessions.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, unavailable(err)
+	}
+	s.meet(&rec, mark)
+	return false, true, nil
 }
 
-func endOfSession(key SessionKey, reason string, at time.Time) pastEnd {
-	return pastEnd{user: key.User, Revocation: token.Revocation{Kind: token.KindSession, ID: key.ID, Reason: reason, At: at}}
+// meet remembers the end that a record tells of, if this node has not read it in
+// the log: its reply was lost, or another node has just made it. What marks end has
+// no entry of its own.
+func (s *Service) meet(rec *Session, mark Mark) {
+	if rec.Ended.IsZero() || mark.Covers(rec.AuthTime) || s.now().Sub(rec.Ended) > rememberEnds {
+		return
+	}
+	if e := endOfSession(rec.SessionKey, rec.EndReason, rec.Ended); !s.revoked.Holds(e.Revocation) {
+		s.revoke(e)
+	}
+}
+
+// noteEnd makes an end that the store holds felt here at once.
+func (s *Service) noteEnd(ctx context.Context, e LoggedEnd, by Client) {
+	s.revoke(e)
+	s.emit(ctx, Event{At: e.At, Kind: EventSessionEnded, User: e.User, Session: e.ID, Reason: e.Reason, Client: by})
+}
+
+func endOfSession(key SessionKey, reason string, at time.Time) LoggedEnd {
+	return LoggedEnd{User: key.User, Revocation: token.Revocation{Kind: token.KindSession, ID: key.ID, Reason: reason, At: at}}
 }

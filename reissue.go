@@ -30,7 +30,7 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
 	}
-	var before token.Revocation // that was known when the record was read
+	contradicted := 0 // how often the record contradicted what is known here
 	// Each round means that another request changed the record meanwhile, and
 	// then the reuse window is open: more than a few rounds is a sick store.
 	for range 8 {
@@ -53,13 +53,19 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 		}
 		who := Standing{Disabled: !found || u.Disabled, Mark: mark, Known: s.knownEnd(known)}
 		if who.Known != (token.Revocation{}) && !rec.ended(mark) {
-			if who.Known != before { // the record may be older than the end
-				before = who.Known
-				continue
+			contradicted++
+			if contradicted == 2 { // it is not just older than the end
+				err = s.endAgain(ctx, key, who.Known)
 			}
-			if err := s.endAgain(ctx, key, who.Known); err != nil {
+			if err != nil {
 				return api.Tokens{}, err
 			}
+			if contradicted <= 2 {
+				continue
+			}
+		}
+		if known != nil {
+			s.meet(known, mark)
 		}
 		d := Decide(known, who, p, now, s.cfg.Policy)
 		// A session that ended for reason disabled says so for ever: whoever has

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/token"
 )
 
@@ -13,75 +12,80 @@ const (
 	// rememberEnds is for how long ends are applied again to a store that lost
 	// them: longer than any replica lags that is fit to take over.
 	rememberEnds = time.Minute
-	// keeperGrace is how long the node that made a password change is given to
-	// apply it again: no other knows which session goes on.
-	keeperGrace = 2 * time.Second
+	// rememberMost bounds that where the log cannot be read for long.
+	rememberMost = 10 * time.Minute
 )
 
-// A pastEnd is an end that this node made, or saw in the log.
-type pastEnd struct {
-	token.Revocation
-	user string // whose session it is, for KindSession
-	keep string // the session that goes on, for KindUser
-	seen bool   // made elsewhere: user and keep are not known
-}
-
-// endMemory holds the ends of the last minute. A store that fails over to a
-// replica which lagged has lost some of them, and who was signed out would be
-// signed in again. Safe for concurrent use.
+// endMemory holds the ends of the last minute: those that this node made, read in
+// the log, or met in a record. A store that fails over to a replica which lagged
+// has lost some of them, and users who signed out would be signed in again. Its
+// times are the node's own, by a clock that no step of the store's moves. While the
+// log cannot be read nothing is forgotten: what the store has lost shows only then.
+// Safe for concurrent use.
 type endMemory struct {
 	mu     sync.Mutex
 	ends   map[endName]rememberedEnd
-	pruned time.Time
-	lostAt time.Time     // when the store was last found to have lost ends
-	late   bool          // what other nodes know better is to be looked at after their grace
+	pruned time.Duration
+	read   time.Duration // when the last reading of the whole log began
+	lostAt time.Duration // when the store was last found to have lost ends
+	lostIt bool          // it was found at all
 	again  chan struct{} // closed once ends are not due any more
 	due    atomic.Bool
 
-	expected map[endName]bool // made here, and not yet read in the log
+	expected map[endName]time.Time // made here, and not yet read in the log, by NotBefore
 }
 
 type endName struct{ kind, id string }
 
+func nameOf(r *token.Revocation) endName { return endName{r.Kind, r.ID} }
+
 type rememberedEnd struct {
-	pastEnd
-	noted time.Time
+	LoggedEnd
+	noted time.Duration
 }
 
-// note remembers ends. What a node made tells more than what it then sees of it.
-func (m *endMemory) note(now time.Time, ends ...pastEnd) {
+// note remembers ends. Of two of the same name the one that reaches further counts.
+func (m *endMemory) note(now time.Duration, ends ...LoggedEnd) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ends == nil {
 		m.ends = map[endName]rememberedEnd{}
 	}
 	for _, e := range ends {
-		name := endName{e.Kind, e.ID}
-		if old, ok := m.ends[name]; ok && e.seen && !e.NotBefore.After(old.NotBefore) {
-			continue
+		if e.Kind == token.KindSession && e.User == "" {
+			continue // an earlier release wrote it, without saying whose session it is
+		}
+		e.Cursor = ""
+		name := nameOf(&e.Revocation)
+		if old, ok := m.ends[name]; ok && !e.NotBefore.After(old.NotBefore) {
+			e = old.LoggedEnd
 		}
 		m.ends[name] = rememberedEnd{e, now}
 	}
-	if age := now.Sub(m.pruned); age < 0 || age > rememberEnds/10 {
+	if now-m.pruned > rememberEnds/10 {
 		m.pruned = now
 		for name, e := range m.ends {
-			if now.Sub(e.noted) > rememberEnds {
+			if e.noted < m.oldest(now) {
 				delete(m.ends, name)
 			}
 		}
 	}
 }
 
-// expect notes that the log has an end that this node made. It must be in the next
-// reading that begins after this: otherwise the store has lost it, with no trace
-// in the log.
+// oldest is since when ends are remembered.
+func (m *endMemory) oldest(now time.Duration) time.Duration {
+	return max(min(m.read, now)-rememberEnds, now-rememberMost)
+}
+
+// expect notes that the log has an end. It must be in the next reading that begins
+// after this: otherwise the store has lost it, with no trace in the log.
 func (m *endMemory) expect(r token.Revocation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.expected == nil {
-		m.expected = map[endName]bool{}
+		m.expected = map[endName]time.Time{}
 	}
-	m.expected[endName{r.Kind, r.ID}] = true
+	m.expected[nameOf(&r)] = r.NotBefore
 }
 
 // unread gives what a reading that begins now must show.
@@ -94,12 +98,13 @@ func (m *endMemory) unread() (due []endName) {
 	return due
 }
 
-// read notes what the log has shown.
-func (m *endMemory) read(entries ...token.Revocation) {
+// shown notes that the log has shown an end, or one of the same name that reaches
+// as far.
+func (m *endMemory) shown(r token.Revocation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, r := range entries {
-		delete(m.expected, endName{r.Kind, r.ID})
+	if want, ok := m.expected[nameOf(&r)]; ok && !r.NotBefore.Before(want) {
+		delete(m.expected, nameOf(&r))
 	}
 }
 
@@ -109,53 +114,57 @@ func (m *endMemory) missing(due []endName) (any bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, name := range due {
-		any = any || m.expected[name]
-		delete(m.expected, name)
+		if _, ok := m.expected[name]; ok {
+			any = true
+			delete(m.expected, name)
+		}
 	}
 	return any
 }
 
-// keeperElsewhere reports whether another node knows better how to apply the end.
-func (e *pastEnd) keeperElsewhere() bool {
-	return e.seen && e.Kind == token.KindUser && e.Reason == api.ReasonPasswordChanged
-}
-
-// recent gives the ends of the last minute: those that others know better, or the
-// rest.
-func (m *endMemory) recent(now time.Time, better bool) (ends []pastEnd) {
+// recent gives the ends that are remembered.
+func (m *endMemory) recent(now time.Duration) (ends []LoggedEnd) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.ends {
-		if now.Sub(e.noted) <= rememberEnds && e.keeperElsewhere() == better {
-			ends = append(ends, e.pastEnd)
+		if e.noted >= m.oldest(now) {
+			ends = append(ends, e.LoggedEnd)
 		}
 	}
 	return ends
 }
 
 // of gives what is remembered of a revocation; ok is false for nothing.
-func (m *endMemory) of(r token.Revocation) (e pastEnd, ok bool) {
+func (m *endMemory) of(r token.Revocation) (e LoggedEnd, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	known, ok := m.ends[endName{r.Kind, r.ID}]
-	return known.pastEnd, ok
+	known, ok := m.ends[nameOf(&r)]
+	return known.LoggedEnd, ok
+}
+
+// wasRead notes that the whole log was read, and what it had lost applied again;
+// the reading began at that time.
+func (m *endMemory) wasRead(began time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read = began
 }
 
 // lost notes that the store has lost ends.
-func (m *endMemory) lost(now time.Time) {
+func (m *endMemory) lost(now time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lostAt, m.late = now, true
+	m.lostAt, m.lostIt = now, true
 	if !m.due.Swap(true) {
 		m.again = make(chan struct{})
 	}
 }
 
 // lostLately reports whether the store has lost ends in the last minute.
-func (m *endMemory) lostLately(now time.Time) bool {
+func (m *endMemory) lostLately(now time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return now.Sub(m.lostAt) <= rememberEnds
+	return m.lostIt && now-m.lostAt <= rememberEnds
 }
 
 // applied notes that what the store lost is applied again.
@@ -167,36 +176,11 @@ func (m *endMemory) applied() {
 	}
 }
 
-// inGrace reports whether other nodes may still be about to apply their ends
-// again. Where the store has not said that it lost any, the first call begins it.
-func (m *endMemory) inGrace(now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if now.Sub(m.lostAt) > rememberEnds {
-		m.lostAt = now
+// revocations gives the entries as those who follow the log are told them.
+func revocations(entries []LoggedEnd) []token.Revocation {
+	list := make([]token.Revocation, len(entries))
+	for i := range entries {
+		list[i] = entries[i].Revocation
 	}
-	return now.Sub(m.lostAt) < keeperGrace
-}
-
-// afterGrace reports, once, that the others have had their time.
-func (m *endMemory) afterGrace(now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.late || now.Sub(m.lostAt) < keeperGrace {
-		return false
-	}
-	m.late = false
-	return true
-}
-
-// seen gives what of the log can be applied again: of a session's end it does
-// not say whose it was.
-func seen(entries []token.Revocation) (ends []pastEnd) {
-	for _, r := range entries {
-		if r.Kind != token.KindSession {
-			r.Cursor = ""
-			ends = append(ends, pastEnd{Revocation: r, seen: true})
-		}
-	}
-	return ends
+	return list
 }

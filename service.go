@@ -67,6 +67,7 @@ type Config struct {
 	UserCache time.Duration // how long a user's roles and standing are believed; at most 5 s; 0: 5 s; negative: not at all
 
 	Now     func() time.Time             // nil: time.Now. Where several nodes share a store: Clock.Now
+	Elapsed func() time.Duration         // how much time has passed, whatever Now shows; nil: by the machine's monotonic clock. For tests
 	OnEvent func(context.Context, Event) // nil: none. Called in line, concurrently; must be quick
 	Log     *slog.Logger                 // nil: slog.Default(). Troubles in the background only
 }
@@ -93,7 +94,12 @@ type Service struct {
 	activity activity
 	revoked  token.Revoked
 	memory   endMemory
-	cursor   string // of the revocation log; the follower's own
+	readings readings
+	steady   steadyClock
+
+	cursor    string            // of the revocation log; the follower's own
+	unchecked *token.Revocation // everyone's end, as read; the follower's own
+	unapplied []LoggedEnd       // what a part of the store did not take; the follower's own
 
 	wake      chan struct{} // has the log read at once
 	watching  watchers
@@ -191,6 +197,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Elapsed == nil {
+		began := time.Now()                                           //nolint:forbidigo // the monotonic clock, which no injected one stands for
+		c.Elapsed = func() time.Duration { return time.Since(began) } //nolint:forbidigo // as above
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -224,6 +234,12 @@ func (p Policy) withDefaults(noWindow bool) (Policy, error) {
 // now is the one place where the service looks at the clock. Records keep
 // milliseconds.
 func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// elapsed is how much time has passed since the service was made.
+func (s *Service) elapsed() time.Duration { return s.cfg.Elapsed() }
+
+// steadyNow is now for what deletes: see steadyClock.
+func (s *Service) steadyNow() time.Time { return s.steady.read(s.now(), s.elapsed()) }
 
 // Now is the service's clock, in whole milliseconds.
 func (s *Service) Now() time.Time { return s.now() }

@@ -36,6 +36,7 @@ type fixture struct {
 
 	mu     sync.Mutex
 	now    time.Time
+	passed time.Duration
 	events []pawl.Event
 }
 
@@ -45,7 +46,7 @@ func newFixture(t *testing.T, change ...func(*pawl.Config)) *fixture {
 	cfg := pawl.Config{
 		Issuer: "https://id.example", Audience: []string{"https://api.example"},
 		Sessions: f.store, Users: f.store, Keys: f.store, MasterKey: pawl.NewMasterKey(),
-		Hasher: hasher, Now: f.clock, OnEvent: f.note,
+		Hasher: hasher, Now: f.clock, Elapsed: f.elapsed, OnEvent: f.note,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -70,7 +71,22 @@ func (f *fixture) clock() time.Time {
 	return f.now
 }
 
+func (f *fixture) elapsed() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.passed
+}
+
+// advance lets time pass.
 func (f *fixture) advance(d time.Duration) {
+	f.leap(d)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passed += max(d, 0)
+}
+
+// leap moves the clock, and no time passes.
+func (f *fixture) leap(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now = f.now.Add(d)

@@ -115,7 +115,9 @@ type SessionStore interface {
 
 	// End ends a session and writes its log entry in one atomic step. ended is
 	// false, and nothing is written, if there is no such session or it had
-	// ended already.
+	// ended already. Where it had ended already, the call returns once that end is
+	// as durable as one that it makes itself: the reply to the first call may have
+	// been lost before that (SECURITY 86).
 	End(ctx context.Context, k SessionKey, reason string, at time.Time) (ended bool, err error)
 
 	// EndUser ends the user's sessions but keep (none if empty), moves the
@@ -131,6 +133,22 @@ type SessionStore interface {
 	// log entry of kind all. It takes no time per session: the mark itself ends
 	// them, for Rotate and Create too.
 	EndAll(ctx context.Context, reason string, at time.Time) (Mark, error)
+
+	// EndAgain makes an end hold, exactly as it was, in a store that may have lost
+	// it in a fail-over, and writes its log entry in the same atomic step. wrote is
+	// false, and nothing is written, where it holds already.
+	//
+	// KindSession ends the session as End does. Where there is no such session the
+	// log entry is written all the same, by each call: the store has lost the
+	// session, and may get it back. So the id must be known to be authentic.
+	// KindUser raises the user's own mark to e.NotBefore and ends the sessions that
+	// it covers, at e.At, but e.Keep, which, if it lives, gets the AuthTime
+	// e.NotBefore + 1 s. KindAll raises everyone's mark; a clustered store does so in
+	// each of its parts by itself.
+	//
+	// No mark moves further than e.NotBefore: who signed in later stays in. A mark
+	// that moves gets a new version.
+	EndAgain(ctx context.Context, e LoggedEnd) (wrote bool, err error)
 
 	// List gives the user's sessions that were not ended one by one, oldest
 	// first, and the mark of the same moment. It judges neither expiry nor the
@@ -154,7 +172,10 @@ type SessionStore interface {
 	// empty cursor, or one that the store does not know (it was restored from a
 	// backup, started anew, or lost entries in a fail-over), gives the log from its
 	// beginning, with Reset: the nodes then apply again what they know to have
-	// ended in the last minute.
+	// ended in the last minute. A page may come together with an error, where a part
+	// of a clustered store cannot be read: it holds what could be read, and its
+	// cursor is good. A page without a cursor is none. An entry of KindAll may be
+	// given more than once.
 	Revocations(ctx context.Context, after string, limit int) (RevocationPage, error)
 
 	// Sweep deletes sessions that ran out, and log entries written, before the
@@ -195,9 +216,18 @@ type MarkedSession struct {
 	Mark Mark
 }
 
+// A LoggedEnd is an entry of the revocation log: what those who follow the log
+// are told, and what a node needs besides to apply the end again where a
+// fail-over has lost it.
+type LoggedEnd struct {
+	token.Revocation
+	User string // whose session it is, for KindSession; empty in entries of earlier releases
+	Keep string // the session that was to go on, for KindUser; empty: none
+}
+
 // RevocationPage is a piece of the revocation log.
 type RevocationPage struct {
-	Entries []token.Revocation
+	Entries []LoggedEnd
 	Cursor  string // where the next page starts; opaque
 	Reset   bool   // Entries start anew: what was read before is void
 	More    bool   // there is more to read now

@@ -49,11 +49,11 @@ func (s *Service) SessionsOf(ctx context.Context, user string) ([]Session, error
 // EndSession ends one of the person's own sessions. Ending an ended one is
 // fine; ErrNotFound for one that they never had.
 func (s *Service) EndSession(ctx context.Context, who *token.Access, sid string, by Client) error {
-	reason := api.ReasonSignedOutElsewhere
 	if sid == who.SessionID {
-		reason = api.ReasonSignedOut
+		_, err := s.endAuthentic(ctx, SessionKey{User: who.Subject, ID: sid}, api.ReasonSignedOut, by)
+		return err
 	}
-	return s.endKnown(ctx, SessionKey{User: who.Subject, ID: sid}, reason, by)
+	return s.endKnown(ctx, SessionKey{User: who.Subject, ID: sid}, api.ReasonSignedOutElsewhere, by)
 }
 
 // EndSessionOf ends a session for an administrator; as EndSession otherwise.
@@ -66,17 +66,11 @@ func (s *Service) EndSessionOf(ctx context.Context, key SessionKey, by Client) e
 }
 
 func (s *Service) endKnown(ctx context.Context, key SessionKey, reason string, by Client) error {
-	ended, err := s.end(ctx, key, reason, by)
-	if err != nil || ended {
-		return err
-	}
-	switch _, _, err := s.cfg.Sessions.Get(ctx, key); {
-	case errors.Is(err, ErrNotFound):
+	_, found, err := s.endOrMeet(ctx, key, reason, by)
+	if err == nil && !found {
 		return api.ErrNotFound.With("There is no such session.")
-	case err != nil:
-		return unavailable(err)
 	}
-	return nil
+	return err
 }
 
 // EndOthers ends all of the person's sessions but the one that asks, and says
@@ -120,7 +114,7 @@ func (s *Service) endUser(ctx context.Context, user, keep, reason string) (int, 
 		return 0, unavailable(err)
 	}
 	s.users.forget(user)
-	s.revoke(pastEnd{keep: keep, Revocation: token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now}})
+	s.revoke(LoggedEnd{Keep: keep, Revocation: token.Revocation{Kind: token.KindUser, ID: user, NotBefore: mark.NotBefore, Reason: reason, At: now}})
 	s.emit(ctx, Event{At: now, Kind: EventUserEnded, User: user, Reason: reason})
 	return n, nil
 }
@@ -147,7 +141,7 @@ func (s *Service) EndAll(ctx context.Context, reason string) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	s.revoke(pastEnd{Revocation: token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now}})
+	s.revoke(LoggedEnd{Revocation: token.Revocation{Kind: token.KindAll, NotBefore: mark.NotBefore, Reason: reason, At: now}})
 	s.emit(ctx, Event{At: now, Kind: EventAllEnded, Reason: reason})
 	return nil
 }

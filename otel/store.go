@@ -105,6 +105,17 @@ func (s *sessions) EndAll(ctx context.Context, reason string, at time.Time) (paw
 	return mark, err
 }
 
+func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+	user := e.User
+	if e.Kind == token.KindUser {
+		user = e.ID
+	}
+	ctx, span := s.begin(ctx, "end_again", user, "")
+	wrote, err := s.store.EndAgain(ctx, e)
+	done(span, err)
+	return wrote, err
+}
+
 func (s *sessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
 	ctx, span := s.begin(ctx, "list", user, "")
 	list, mark, err := s.store.List(ctx, user)

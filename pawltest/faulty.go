@@ -63,6 +63,13 @@ func (s faultySessions) EndAll(ctx context.Context, reason string, at time.Time)
 	return s.SessionStore.EndAll(ctx, reason, at)
 }
 
+func (s faultySessions) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+	if err := s.f.err(); err != nil {
+		return false, err
+	}
+	return s.SessionStore.EndAgain(ctx, e)
+}
+
 func (s faultySessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
 	if err := s.f.err(); err != nil {
 		return nil, pawl.Mark{}, err

@@ -97,7 +97,7 @@ func (s *Server) defaults() setup {
 		config: pawl.Config{
 			Issuer: s.URL, Audience: []string{Audience},
 			Sessions: store, Users: store, Keys: store, Clients: store, MasterKey: pawl.NewMasterKey(),
-			Hasher: hasher(), UserCache: -1, Now: s.Clock.Now, Log: quiet,
+			Hasher: hasher(), UserCache: -1, Now: s.Clock.Now, Elapsed: s.Clock.Elapsed, Log: quiet,
 		},
 		api: httpapi.Options{Log: quiet},
 	}

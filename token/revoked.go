@@ -79,6 +79,36 @@ func (s *Revoked) Covers(a *Access) (Revocation, bool) {
 	return Revocation{}, false
 }
 
+// Holds reports whether the set has r itself, or what stands for it: an entry of
+// the same kind and id whose NotBefore is not earlier. That another entry covers
+// the same tokens does not count.
+func (s *Revoked) Holds(r Revocation) bool {
+	set := s.set.Load()
+	if set == nil {
+		return false
+	}
+	var had Revocation
+	var ok bool
+	switch r.Kind {
+	case KindSession:
+		had, ok = set.find(&set.sessions, KindSession, r.ID)
+	case KindUser:
+		had, ok = set.find(&set.users, KindUser, r.ID)
+	case KindAll:
+		had, ok = set.everyone()
+	}
+	return ok && !had.NotBefore.Before(r.NotBefore)
+}
+
+// Everyone returns the revocation of everybody's tokens, if there is one.
+func (s *Revoked) Everyone() (Revocation, bool) {
+	set := s.set.Load()
+	if set == nil {
+		return Revocation{}, false
+	}
+	return set.everyone()
+}
+
 // Forget drops the entries made before the given time (by At, or NotBefore
 // where that is later). Choose it so that every token they could cover is dead:
 // the access lifetime and the leeway ago. Writers wait for a sixty-fourth of
@@ -121,6 +151,13 @@ func (s *Revoked) Len() int {
 		n++
 	}
 	return n
+}
+
+func (s *revokedSet) everyone() (Revocation, bool) {
+	if all := s.all.Load(); all != nil {
+		return *all, true
+	}
+	return Revocation{}, false
 }
 
 func (s *revokedSet) add(r Revocation) {

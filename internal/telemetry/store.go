@@ -18,7 +18,7 @@ type sessions struct {
 	store pawl.SessionStore
 	now   func() time.Time
 
-	mark, create, get, rotate, end, endUser, endAll, list, scan, countLive, revocations, sweep method
+	mark, create, get, rotate, end, endUser, endAll, endAgain, list, scan, countLive, revocations, sweep method
 }
 
 // method holds the metrics of one method.
@@ -35,7 +35,7 @@ func (m *Metrics) Sessions(store pawl.SessionStore) pawl.SessionStore {
 	return &sessions{
 		store: store, now: m.now,
 		mark: of("mark"), create: of("create"), get: of("get"), rotate: of("rotate"), end: of("end"),
-		endUser: of("end_user"), endAll: of("end_all"), list: of("list"), scan: of("scan"), countLive: of("count_live"), revocations: of("revocations"), sweep: of("sweep"),
+		endUser: of("end_user"), endAll: of("end_all"), endAgain: of("end_again"), list: of("list"), scan: of("scan"), countLive: of("count_live"), revocations: of("revocations"), sweep: of("sweep"),
 	}
 }
 
@@ -103,6 +103,13 @@ func (s *sessions) EndAll(ctx context.Context, reason string, at time.Time) (paw
 	mark, err := s.store.EndAll(ctx, reason, at)
 	s.done(&s.endAll, began, err)
 	return mark, err
+}
+
+func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+	began := s.now()
+	wrote, err := s.store.EndAgain(ctx, e)
+	s.done(&s.endAgain, began, err)
+	return wrote, err
 }
 
 func (s *sessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
-	"github.com/pawlauth/pawl/token"
 )
 
 // revocationLog numbers its entries from 1. A cursor is "<epoch>:<number>".
@@ -23,15 +22,15 @@ type revocationLog struct {
 
 type logEntry struct {
 	number uint64
-	token.Revocation
+	pawl.LoggedEnd
 }
 
-func (l *revocationLog) add(r token.Revocation) {
+func (l *revocationLog) add(e pawl.LoggedEnd) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
-	r.Cursor = l.cursor(l.last)
-	l.entries = append(l.entries, logEntry{l.last, r})
+	e.Cursor = l.cursor(l.last)
+	l.entries = append(l.entries, logEntry{l.last, e})
 }
 
 func (l *revocationLog) cursor(number uint64) string {
@@ -73,7 +72,7 @@ func (s *Store) Revocations(ctx context.Context, after string, limit int) (pawl.
 	rest := l.entries[start:]
 	page := pawl.RevocationPage{Reset: !known, More: len(rest) > limit}
 	for _, e := range rest[:min(limit, len(rest))] {
-		page.Entries = append(page.Entries, e.Revocation)
+		page.Entries = append(page.Entries, e.LoggedEnd)
 		number = e.number
 	}
 	page.Cursor = l.cursor(number)

@@ -73,7 +73,11 @@ func oldestFirst(a, b *pawl.Session) int {
 // end ends a session and logs it; its shard is locked.
 func (s *Store) end(rec *pawl.Session, reason string, at time.Time) {
 	rec.Ended, rec.EndReason = at, reason
-	s.log.add(token.Revocation{Kind: token.KindSession, ID: rec.ID, Reason: reason, At: at})
+	s.log.add(endOf(rec.SessionKey, reason, at))
+}
+
+func endOf(k pawl.SessionKey, reason string, at time.Time) pawl.LoggedEnd {
+	return pawl.LoggedEnd{Revocation: token.Revocation{Kind: token.KindSession, ID: k.ID, Reason: reason, At: at}, User: k.User}
 }
 
 // Get implements [pawl.SessionStore].
@@ -158,7 +162,9 @@ func (s *Store) EndUser(ctx context.Context, user, keep, reason string, at time.
 			ended++
 		}
 	}
-	s.log.add(token.Revocation{Kind: token.KindUser, ID: user, Reason: reason, NotBefore: a.mark.NotBefore, At: at})
+	s.log.add(pawl.LoggedEnd{
+		Revocation: token.Revocation{Kind: token.KindUser, ID: user, Reason: reason, NotBefore: a.mark.NotBefore, At: at}, Keep: keep,
+	})
 	return a.mark.Later(s.everyone.mark), ended, nil
 }
 
@@ -174,8 +180,82 @@ func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.M
 	e.mark.NotBefore = later(later(e.mark.NotBefore, e.latest), at.Truncate(time.Second))
 	e.mark.Reason = reason
 	e.mark.Version++
-	s.log.add(token.Revocation{Kind: token.KindAll, Reason: reason, NotBefore: e.mark.NotBefore, At: at})
+	s.log.add(pawl.LoggedEnd{Revocation: token.Revocation{Kind: token.KindAll, Reason: reason, NotBefore: e.mark.NotBefore, At: at}})
 	return e.mark, nil
+}
+
+// EndAgain implements [pawl.SessionStore].
+func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd) (wrote bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	e.Cursor, e.At, e.NotBefore = "", whole(e.At, time.Millisecond), whole(e.NotBefore, time.Second)
+	switch e.Kind {
+	case token.KindSession:
+		return s.endSessionAgain(e), nil
+	case token.KindUser:
+		return s.endUserAgain(e), nil
+	case token.KindAll:
+		return s.endAllAgain(e), nil
+	}
+	return false, nil
+}
+
+func (s *Store) endSessionAgain(e pawl.LoggedEnd) bool {
+	sh := s.lock(e.User)
+	defer s.unlock(sh)
+	rec, mark := s.find(sh, pawl.SessionKey{User: e.User, ID: e.ID})
+	switch {
+	case rec == nil:
+		s.log.add(e)
+	case over(rec, mark):
+		return false
+	default:
+		s.end(rec, e.Reason, e.At)
+	}
+	return true
+}
+
+func (s *Store) endUserAgain(e pawl.LoggedEnd) bool {
+	sh := s.lock(e.ID)
+	defer s.unlock(sh)
+	a := sh.account(e.ID)
+	before := a.mark.Later(s.everyone.mark)
+	if !raise(&a.mark, e) {
+		return false
+	}
+	for id, rec := range a.sessions {
+		switch {
+		case over(rec, before) || rec.AuthTime.After(e.NotBefore):
+		case id != e.Keep:
+			rec.Ended, rec.EndReason = e.At, e.Reason
+		case rec.Live(before, e.At):
+			rec.AuthTime = e.NotBefore.Add(time.Second)
+			s.everyone.signedIn(rec.AuthTime)
+		}
+	}
+	s.log.add(e)
+	return true
+}
+
+func (s *Store) endAllAgain(e pawl.LoggedEnd) bool {
+	all := &s.everyone
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if !raise(&all.mark, e) {
+		return false
+	}
+	s.log.add(e)
+	return true
+}
+
+// raise moves a mark to where the end had moved it, unless it is there.
+func raise(m *pawl.Mark, e pawl.LoggedEnd) bool {
+	if m.Covers(e.NotBefore) {
+		return false
+	}
+	*m = pawl.Mark{NotBefore: e.NotBefore, Reason: e.Reason, Version: m.Version + 1}
+	return true
 }
 
 // List implements [pawl.SessionStore].

@@ -9,9 +9,9 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-func appendLog(c *conn, r token.Revocation) error {
-	_, err := c.exec(`INSERT INTO revocations (kind, subject, reason, not_before, at) VALUES (?, ?, ?, ?, ?)`,
-		r.Kind, r.ID, r.Reason, seconds(r.NotBefore), millis(r.At))
+func appendLog(c *conn, e pawl.LoggedEnd) error {
+	_, err := c.exec(`INSERT INTO revocations (kind, subject, reason, not_before, at, user, keep) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		e.Kind, e.ID, e.Reason, seconds(e.NotBefore), millis(e.At), e.User, e.Keep)
 	return err
 }
 
@@ -30,7 +30,7 @@ func (s *Store) position(cursor string) (id int64, ok bool) {
 // selectLog gives the entries after ?1 and, in front of each, the last id ever
 // used: of the same moment, and there also where no entry is.
 const selectLog = `SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'revocations'), 0),
-	l.id, l.kind, l.subject, l.reason, l.not_before, l.at
+	l.id, l.kind, l.subject, l.reason, l.not_before, l.at, l.user, l.keep
 	FROM (SELECT 1) LEFT JOIN (SELECT * FROM revocations WHERE id > ?1 ORDER BY id LIMIT ?2) l ORDER BY l.id`
 
 // Revocations implements [pawl.SessionStore].
@@ -59,9 +59,12 @@ func (s *Store) page(c *conn, id int64, limit int, page *pawl.RevocationPage) (l
 			page.More = true
 		default:
 			page.Cursor = s.cursor(r.int(1))
-			page.Entries = append(page.Entries, token.Revocation{
-				Cursor: page.Cursor, Kind: r.text(2), ID: r.text(3), Reason: r.text(4),
-				NotBefore: fromSeconds(r.int(5)), At: fromMillis(r.int(6)),
+			page.Entries = append(page.Entries, pawl.LoggedEnd{
+				Revocation: token.Revocation{
+					Cursor: page.Cursor, Kind: r.text(2), ID: r.text(3), Reason: r.text(4),
+					NotBefore: fromSeconds(r.int(5)), At: fromMillis(r.int(6)),
+				},
+				User: r.text(7), Keep: r.text(8),
 			})
 		}
 		return nil

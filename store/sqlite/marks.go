@@ -63,8 +63,8 @@ func endUser(c *conn, user, keep, reason string, at time.Time) (mark pawl.Mark, 
 			return mark, 0, err
 		}
 	}
-	err = appendLog(c, token.Revocation{
-		Kind: token.KindUser, ID: user, Reason: reason, NotBefore: fromSeconds(notBefore), At: at,
+	err = appendLog(c, pawl.LoggedEnd{
+		Revocation: token.Revocation{Kind: token.KindUser, ID: user, Reason: reason, NotBefore: fromSeconds(notBefore), At: at}, Keep: keep,
 	})
 	if err == nil {
 		mark, err = markOf(c, user)
@@ -97,8 +97,8 @@ func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.M
 		if *mark, err = markOf(c, ""); err != nil {
 			return err
 		}
-		return appendLog(c, token.Revocation{
-			Kind: token.KindAll, Reason: reason, NotBefore: mark.NotBefore, At: at,
+		return appendLog(c, pawl.LoggedEnd{
+			Revocation: token.Revocation{Kind: token.KindAll, Reason: reason, NotBefore: mark.NotBefore, At: at},
 		})
 	})
 	if err != nil {

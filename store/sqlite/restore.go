@@ -163,7 +163,9 @@ func (r *Restoration) endAll(o PutOptions) error {
 	if err != nil {
 		return err
 	}
-	err = appendLog(c, token.Revocation{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: mark.NotBefore, At: o.At})
+	err = appendLog(c, pawl.LoggedEnd{
+		Revocation: token.Revocation{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: mark.NotBefore, At: o.At},
+	})
 	if err != nil {
 		return err
 	}

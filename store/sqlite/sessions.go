@@ -198,7 +198,9 @@ func end(c *conn, k pawl.SessionKey, sid []byte, reason string, at time.Time) (b
 	if err != nil || changed == 0 {
 		return false, err
 	}
-	return true, appendLog(c, token.Revocation{Kind: token.KindSession, ID: k.ID, Reason: reason, At: at})
+	return true, appendLog(c, pawl.LoggedEnd{
+		Revocation: token.Revocation{Kind: token.KindSession, ID: k.ID, Reason: reason, At: at}, User: k.User,
+	})
 }
 
 const selectUserSessions = `SELECT` + standing + `,` + columns + `

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -126,17 +127,20 @@ func (f *fixture) endAll(at time.Time) pawl.Mark {
 	return m
 }
 
-// log reads the whole revocation log, without the cursors.
-func (f *fixture) log() []token.Revocation {
+// log reads the whole revocation log, without the cursors. What is said again of
+// everyone's end is left out.
+func (f *fixture) log() []pawl.LoggedEnd {
 	f.Helper()
-	var log []token.Revocation
+	var log []pawl.LoggedEnd
 	cursor := ""
 	for {
 		p, err := f.Sessions.Revocations(f.ctx, cursor, 100)
 		f.must(err)
 		for _, e := range p.Entries {
 			e.Cursor = ""
-			log = append(log, e)
+			if e.Kind != token.KindAll || !slices.Contains(log, e) {
+				log = append(log, e)
+			}
 		}
 		if cursor = p.Cursor; !p.More {
 			return log

@@ -19,13 +19,16 @@ func logEntries(f *fixture) {
 	first := f.signIn("u", noon)
 	_, err = f.Sessions.Create(f.ctx, NewSession("u", at), pawl.Mark{}, 1)
 	f.must(err)
+	kept := f.signIn("w", noon)
 	f.endUser("u", "", at)
-	f.endAll(at)
-	want := []token.Revocation{
-		{Kind: token.KindSession, ID: s.ID, Reason: api.ReasonSignedOut, At: at},
-		{Kind: token.KindSession, ID: first.ID, Reason: api.ReasonSessionLimit, At: at},
-		{Kind: token.KindUser, ID: "u", Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at},
-		{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at},
+	f.endUser("w", kept.ID, at)
+	mark := f.endAll(at)
+	want := []pawl.LoggedEnd{
+		{Revocation: token.Revocation{Kind: token.KindSession, ID: s.ID, Reason: api.ReasonSignedOut, At: at}, User: "u"},
+		{Revocation: token.Revocation{Kind: token.KindSession, ID: first.ID, Reason: api.ReasonSessionLimit, At: at}, User: "u"},
+		{Revocation: token.Revocation{Kind: token.KindUser, ID: "u", Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at}},
+		{Revocation: token.Revocation{Kind: token.KindUser, ID: "w", Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at}, Keep: kept.ID},
+		{Revocation: token.Revocation{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: mark.NotBefore, At: at}},
 	}
 	if diff := cmp.Diff(want, f.log()); diff != "" {
 		f.Errorf("log (-want +got):\n%s", diff)

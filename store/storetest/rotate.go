@@ -96,9 +96,9 @@ func endOnce(f *fixture) {
 	if ended, err := f.Sessions.End(f.ctx, sibling.SessionKey, api.ReasonSignedOut, at); err != nil || ended {
 		f.Errorf("end after everyone's end: %v, %v", ended, err)
 	}
-	want := []token.Revocation{
-		{Kind: token.KindSession, ID: s.ID, Reason: api.ReasonReused, At: at},
-		{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at},
+	want := []pawl.LoggedEnd{
+		{Revocation: token.Revocation{Kind: token.KindSession, ID: s.ID, Reason: api.ReasonReused, At: at}, User: "u"},
+		{Revocation: token.Revocation{Kind: token.KindAll, Reason: api.ReasonEndedByAdmin, NotBefore: noon, At: at}},
 	}
 	if diff := cmp.Diff(want, f.log()); diff != "" {
 		f.Errorf("log (-want +got):\n%s", diff)

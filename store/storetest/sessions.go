@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
 )
 
 // Sessions checks a [pawl.SessionStore].
@@ -43,6 +44,15 @@ func Sessions(t *testing.T, open Open) {
 		{"end user counts what it ended", endUserCounts},
 		{"end all ends everything by one mark", endAll},
 		{"two marks count as the later one", twoMarks},
+
+		{"SECURITY 29: the end of a session that was lost is made again", sessionAgain},
+		{"SECURITY 85: the end of a session that the store does not know is logged", unknownAgain},
+		{"SECURITY 29: the end of a user's sessions that was lost is made again", userAgain},
+		{"a user's end made again ends nobody who signed in later", userAgainLater},
+		{"a user's end made again keeps the session that was to go on", userAgainKeeps},
+		{"SECURITY 29: the end of everyone's sessions that was lost is made again", allAgain},
+		{"an end that holds is not made again", againHolds},
+		{"nodes that make ends again at once agree", raceAgain},
 
 		{"each end has one log entry", logEntries},
 		{"the log is read in pages", logPages},
@@ -169,7 +179,19 @@ func endedContext(f *fixture) {
 			_, _, err := f.Sessions.EndUser(ctx, "u", "", api.ReasonEndedByAdmin, noon)
 			return err
 		},
-		"EndAll":      func() error { _, err := f.Sessions.EndAll(ctx, api.ReasonEndedByAdmin, noon); return err },
+		"EndAll": func() error { _, err := f.Sessions.EndAll(ctx, api.ReasonEndedByAdmin, noon); return err },
+		"EndAgain": func() error {
+			_, err := f.Sessions.EndAgain(ctx, again(token.KindSession, s.ID, noon, api.ReasonSignedOut, s.User, ""))
+			return err
+		},
+		"EndAgain of a user": func() error {
+			_, err := f.Sessions.EndAgain(ctx, again(token.KindUser, "u", noon, api.ReasonSignedOut, "", ""))
+			return err
+		},
+		"EndAgain of all": func() error {
+			_, err := f.Sessions.EndAgain(ctx, again(token.KindAll, "", noon, api.ReasonSignedOut, "", ""))
+			return err
+		},
 		"Revocations": func() error { _, err := f.Sessions.Revocations(ctx, "", 1); return err },
 		"Sweep": func() error {
 			_, err := f.Sessions.Sweep(ctx, noon.AddDate(9, 0, 0), noon, 1)

@@ -1,0 +1,98 @@
+package pawl
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// logPatience is how old the last reading of the revocation log may be for a node
+// to reissue and to start sessions.
+const logPatience = 5 * time.Second
+
+// readings counts the readings of the revocation log, so that a caller can wait for
+// one that begins after the call. Safe for concurrent use.
+type readings struct {
+	mu       sync.Mutex
+	begun    uint64
+	finished uint64
+	err      error         // of the last one
+	changed  chan struct{} // closed when the next one is finished
+	good     time.Time     // when the last one began that read the log; monotonic
+}
+
+// begin notes that a reading begins, and returns when.
+func (r *readings) begin() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun++
+	return time.Now() //nolint:forbidigo // a span of time by the node's own clock, not a moment
+}
+
+// finish notes the end of the reading that began then. some holds where at least a
+// part of the log was read.
+func (r *readings) finish(began time.Time, some bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished, r.err = r.begun, err
+	if some {
+		r.good = began
+	}
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}
+
+// stale reports whether the log was not read for long.
+func (r *readings) stale() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.good) > logPatience //nolint:forbidigo // as in begin
+}
+
+// next returns the number of the first reading that begins from now on.
+func (r *readings) next() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun + 1
+}
+
+// outcome returns the error of the reading with that number or a later one, or a
+// channel that is closed when there may be one.
+func (r *readings) outcome(number uint64) (done bool, err error, changed <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.finished >= number {
+		return true, r.err, nil
+	}
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	return false, nil, r.changed
+}
+
+var errLogUnread = errors.New("the revocation log is not read in time")
+
+// readLog has the log read and waits for that: for a reading that begins after the
+// call. It returns what was wrong with it.
+func (s *Service) readLog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, applyPatience)
+	defer cancel()
+	number := s.readings.next()
+	for {
+		done, err, changed := s.readings.outcome(number)
+		if done {
+			return err
+		}
+		s.nudge()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return errors.Join(errLogUnread, ctx.Err())
+		case <-s.closing:
+			return errLogUnread
+		}
+	}
+}
