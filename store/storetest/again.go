@@ -63,7 +63,6 @@ func unknownAgain(f *fixture) {
 	if f.live(lost.SessionKey, noon) {
 		f.Error("it lives")
 	}
-	f.endAgain(again(token.KindSession, "no id", time.Time{}, api.ReasonSignedOut, "u", ""), false)
 }
 
 func userAgain(f *fixture) {

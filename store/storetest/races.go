@@ -217,10 +217,11 @@ func raceMarks(f *fixture) {
 	const n = 40
 	f.together(n, func(i int, store pawl.SessionStore) {
 		var err error
+		at := second(i % 7).Add(time.Duration(i) * ms) // each has an entry of its own
 		if i%4 < 2 {
-			_, _, err = store.EndUser(f.ctx, "u", "", api.ReasonEndedByAdmin, second(i%7))
+			_, _, err = store.EndUser(f.ctx, "u", "", api.ReasonEndedByAdmin, at)
 		} else {
-			_, err = store.EndAll(f.ctx, api.ReasonEndedByAdmin, second(i%7))
+			_, err = store.EndAll(f.ctx, api.ReasonEndedByAdmin, at)
 		}
 		f.check(err)
 	})
