@@ -19,13 +19,14 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 	if r.RefreshToken == "" && r.AccessToken == "" {
 		return api.ErrUnauthenticated
 	}
-	var found []SessionKey // of authentic tokens
+	var found []SessionKey
+	var over bool // the session's time is over by itself
 	var old *oldToken
 	var firstErr error
 	if r.RefreshToken != "" {
 		t, err := s.verifyRefresh(ctx, r.RefreshToken)
 		if err == nil {
-			found = append(found, SessionKey{User: t.Subject, ID: t.SessionID()})
+			found, over = append(found, SessionKey{User: t.Subject, ID: t.SessionID()}), !s.now().Before(t.End)
 		} else if errors.Is(err, api.ErrInvalidToken) && s.cfg.Legacy != nil {
 			old, err = s.oldToken(ctx, r.RefreshToken)
 		}
@@ -50,8 +51,12 @@ func (s *Service) Logout(ctx context.Context, r api.ReissueRequest) error {
 			return err
 		}
 	}
+	end := s.endAuthentic
+	if over {
+		end = s.end
+	}
 	for _, key := range found {
-		if _, err := s.endAuthentic(ctx, key, api.ReasonSignedOut, c); err != nil {
+		if _, err := end(ctx, key, api.ReasonSignedOut, c); err != nil {
 			return err
 		}
 	}

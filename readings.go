@@ -19,7 +19,8 @@ type readings struct {
 	finished uint64
 	err      error         // of the last one
 	changed  chan struct{} // closed when the next one is finished
-	good     time.Time     // when the last one began that read the log; monotonic
+	good     time.Time     // when the last one began that read at least a part of the log; monotonic
+	whole    time.Time     // likewise, all of it
 }
 
 // begin notes that a reading begins, and returns when.
@@ -38,6 +39,9 @@ func (r *readings) finish(began time.Time, some bool, err error) {
 	r.finished, r.err = r.begun, err
 	if some {
 		r.good = began
+	}
+	if err == nil {
+		r.whole = began
 	}
 	if r.changed != nil {
 		close(r.changed)
@@ -71,6 +75,23 @@ func (r *readings) outcome(number uint64) (done bool, err error, changed <-chan 
 		r.changed = make(chan struct{})
 	}
 	return false, nil, r.changed
+}
+
+// LogStats is how the node stands to the revocation log.
+type LogStats struct {
+	Age    time.Duration // since the last reading of the whole log began; normally under 0.1 s
+	Losses uint64        // how often the store was found to have lost entries
+}
+
+// LogStats returns how old this node's picture of the revocation log is, and how
+// often the store had lost ends that were then applied again.
+func (s *Service) LogStats() LogStats {
+	s.readings.mu.Lock()
+	age := time.Since(s.readings.whole) //nolint:forbidigo // as in begin
+	s.readings.mu.Unlock()
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	return LogStats{Age: age, Losses: s.memory.losses}
 }
 
 var errLogUnread = errors.New("the revocation log is not read in time")

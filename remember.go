@@ -28,7 +28,7 @@ type endMemory struct {
 	pruned time.Duration
 	read   time.Duration // when the last reading of the whole log began
 	lostAt time.Duration // when the store was last found to have lost ends
-	lostIt bool          // it was found at all
+	losses uint64        // how often it was found
 	again  chan struct{} // closed once ends are not due any more
 	due    atomic.Bool
 
@@ -154,7 +154,8 @@ func (m *endMemory) wasRead(began time.Duration) {
 func (m *endMemory) lost(now time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lostAt, m.lostIt = now, true
+	m.lostAt = now
+	m.losses++
 	if !m.due.Swap(true) {
 		m.again = make(chan struct{})
 	}
@@ -164,7 +165,7 @@ func (m *endMemory) lost(now time.Duration) {
 func (m *endMemory) lostLately(now time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lostIt && now-m.lostAt <= rememberEnds
+	return m.losses > 0 && now-m.lostAt <= rememberEnds
 }
 
 // applied notes that what the store lost is applied again.

@@ -25,7 +25,8 @@ type replicated struct {
 	broken  atomic.Bool // nothing can be ended
 	hollow  atomic.Bool // the log has lost what was not yet read
 	swallow atomic.Bool // the next end of a session is lost once more
-	falls   atomic.Bool // the replica takes over right after the next end of a session
+	falls   atomic.Bool // the replica takes over right after the next end
+	away    atomic.Bool // the log cannot be read
 }
 
 func newReplicated() *replicated { return &replicated{Store: memory.New(), replica: memory.New()} }
@@ -64,6 +65,9 @@ func (r *replicated) Scan(ctx context.Context, after string, limit int) (pawl.Se
 }
 
 func (r *replicated) Revocations(ctx context.Context, after string, limit int) (pawl.RevocationPage, error) {
+	if r.away.Load() {
+		return pawl.RevocationPage{}, errBroken
+	}
 	if r.hollow.Load() {
 		page, err := r.Store.Revocations(ctx, after, limit)
 		page.Entries = nil
@@ -92,10 +96,15 @@ func (r *replicated) End(ctx context.Context, k pawl.SessionKey, reason string, 
 		return false, errBroken
 	}
 	err = r.both(func(m *memory.Store) (err error) { ended, err = m.End(ctx, k, reason, at); return err })
+	r.fall()
+	return ended, err
+}
+
+// fall has the replica take over, where the test has asked for that.
+func (r *replicated) fall() {
 	if r.falls.CompareAndSwap(true, false) {
 		r.over.Store(true)
 	}
-	return ended, err
 }
 
 func (r *replicated) EndUser(ctx context.Context, user, keep, reason string, at time.Time) (mark pawl.Mark, n int, err error) {
@@ -103,11 +112,13 @@ func (r *replicated) EndUser(ctx context.Context, user, keep, reason string, at 
 		return mark, 0, errBroken
 	}
 	err = r.both(func(m *memory.Store) (err error) { mark, n, err = m.EndUser(ctx, user, keep, reason, at); return err })
+	r.fall()
 	return mark, n, err
 }
 
 func (r *replicated) EndAll(ctx context.Context, reason string, at time.Time) (mark pawl.Mark, err error) {
 	err = r.both(func(m *memory.Store) (err error) { mark, err = m.EndAll(ctx, reason, at); return err })
+	r.fall()
 	return mark, err
 }
 

@@ -128,6 +128,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s.admin = KeyAdmin{Store: cfg.Keys, MasterKey: cfg.MasterKey, Policy: cfg.KeyPolicy, Lifetimes: cfg.Policy, Now: cfg.Now}
 	s.audit.store, s.audit.log = cfg.Audit, cfg.Log
 	s.activity.began = s.now()
+	s.steadyNow() // from here on time passes
 	s.limiter = newLimiter(cfg.Throttle, cfg.SignInLimits, cfg.MasterKey)
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err

@@ -122,6 +122,46 @@ func TestRevoked(t *testing.T) {
 			t.Error("dropped")
 		}
 	})
+	t.Run("Holds tells an entry itself from one that covers the same tokens", func(t *testing.T) {
+		user := Revocation{Kind: KindUser, ID: "u-1", NotBefore: epoch}
+		all := Revocation{Kind: KindAll, NotBefore: epoch}
+		for name, c := range map[string]struct {
+			has, asked Revocation
+			want       bool
+		}{
+			"the session":                      {end, end, true},
+			"another session":                  {end, Revocation{Kind: KindSession, ID: SessionID([16]byte{2})}, false},
+			"a session under everyone's":       {all, end, false},
+			"a session under its user's":       {user, end, false},
+			"the user":                         {user, user, true},
+			"the user, an earlier mark":        {user, Revocation{Kind: KindUser, ID: "u-1", NotBefore: epoch.Add(-time.Second)}, true},
+			"the user, a later mark":           {user, Revocation{Kind: KindUser, ID: "u-1", NotBefore: epoch.Add(time.Second)}, false},
+			"the user under everyone's":        {all, user, false},
+			"everyone":                         {all, all, true},
+			"everyone, a later mark":           {all, Revocation{Kind: KindAll, NotBefore: epoch.Add(time.Second)}, false},
+			"everyone where only a user's is":  {user, all, false},
+			"an unknown kind":                  {all, Revocation{Kind: "x"}, false},
+			"a session where only a user's is": {Revocation{Kind: KindUser, ID: a.SessionID, NotBefore: epoch}, end, false},
+		} {
+			var s Revoked
+			if s.Holds(c.asked) {
+				t.Errorf("%s: the empty set holds it", name)
+			}
+			if s.Add(c.has); s.Holds(c.asked) != c.want {
+				t.Errorf("%s: %v", name, !c.want)
+			}
+		}
+	})
+	t.Run("Everyone is the latest of everyone's", func(t *testing.T) {
+		var s Revoked
+		if _, ok := s.Everyone(); ok {
+			t.Error("the empty set has one")
+		}
+		s.Add(end, Revocation{Kind: KindAll, Reason: "early", NotBefore: epoch}, Revocation{Kind: KindAll, Reason: "late", NotBefore: epoch.Add(time.Second)})
+		if r, ok := s.Everyone(); !ok || r.Reason != "late" || !r.NotBefore.Equal(epoch.Add(time.Second)) {
+			t.Errorf("%v, %v", r, ok)
+		}
+	})
 	t.Run("Reset replaces the whole", func(t *testing.T) {
 		var s Revoked
 		s.Add(sessions(100)...)

@@ -49,6 +49,9 @@ var scenes = []scene{
 	{"PawlResentElsewhere", []series{of("pawl_resent_elsewhere_total", "", "0+3x120")}, []series{of("pawl_resent_elsewhere_total", "", "0+1x120")}},
 	{"PawlAuditLost", []series{of("pawl_audit_lost_total", "", "0x115 1x5")}, []series{of("pawl_audit_lost_total", "", "3x120")}},
 	{"PawlStoreLostWrites", []series{of("pawl_restored_total", "", "0x115 2x5")}, []series{of("pawl_restored_total", "", "2x120")}},
+	{"PawlEndsLost", []series{of("pawl_log_losses_total", "", "0x115 1x5")}, []series{of("pawl_log_losses_total", "", "4x120")}},
+	{"PawlEndsUnacknowledged", []series{of("pawl_ends_unacknowledged_total", `store="redis"`, "0x115 3x5")}, []series{of("pawl_ends_unacknowledged_total", `store="redis"`, "3x120")}},
+	{"PawlLogUnread", []series{of("pawl_log_age_seconds", "", "0+60x120")}, []series{of("pawl_log_age_seconds", "", "4x120")}},
 	{"PawlStoreFails", []series{of("pawl_store_errors_total", `method="rotate"`, "0+60x120")}, []series{of("pawl_store_errors_total", `method="rotate"`, "0+1x120")}},
 	{
 		"PawlStoreSlow",

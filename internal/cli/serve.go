@@ -216,7 +216,7 @@ func goByStore(ctx context.Context, c *pawl.Config, source pawl.TimeSource) (sto
 // watched is what metrics tell of the stores.
 func watched(s store) (all []telemetry.Store) {
 	for _, p := range s.Parts {
-		all = append(all, telemetry.Store{Kind: p.Name, Stats: p.Stats})
+		all = append(all, telemetry.Store{Kind: p.Name, Stats: p.Stats, Unacknowledged: p.Unacknowledged()})
 	}
 	return all
 }

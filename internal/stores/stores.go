@@ -38,6 +38,15 @@ type Part struct {
 	engine
 }
 
+// Unacknowledged returns the count of ends that no replica had acknowledged in time,
+// where the engine has one; else nil.
+func (p Part) Unacknowledged() func() uint64 {
+	if e, ok := p.engine.(interface{ Unacknowledged() uint64 }); ok {
+		return e.Unacknowledged
+	}
+	return nil
+}
+
 type engine interface {
 	// Stats gives the calls that wait for their turn, and the size in bytes.
 	Stats() (waiting int, bytes int64)

@@ -21,6 +21,9 @@ type Store struct {
 	Kind string
 	// Stats gives the calls that wait for their turn and the size in bytes.
 	Stats func() (waiting int, bytes int64)
+	// Unacknowledged is how many ends were answered before a replica had them; nil
+	// where the engine itself waits for what it is told to wait for.
+	Unacknowledged func() uint64
 }
 
 // Watch registers gauges of the state.
@@ -31,6 +34,9 @@ func (m *Metrics) Watch(s State) error {
 	}
 	gauge("pawl_live_revocations", "Ended sessions and users whose access tokens may not have expired yet.", nil, func() float64 {
 		return float64(s.Service.Revoked().Len())
+	})
+	gauge("pawl_log_age_seconds", "How long ago this node last read the whole revocation log; a tenth of a second is normal.", nil, func() float64 {
+		return s.Service.LogStats().Age.Seconds()
 	})
 	gauge("pawl_feed_followers", "Connections that follow the feed of revocations here.", nil, func() float64 {
 		return float64(s.Service.FollowerCount())
@@ -51,9 +57,13 @@ func (m *Metrics) Watch(s State) error {
 			return s.Service.Now().Sub(s.Service.SigningSince(use)).Seconds()
 		})
 	}
-	r.add(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "pawl_audit_lost_total", Help: "Audit entries that could not be written; the log has them.",
-	}, func() float64 { return float64(s.Service.AuditLost()) }))
+	counter := func(name, help string, labels prometheus.Labels, f func() uint64) {
+		r.add(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 { return float64(f()) }))
+	}
+	counter("pawl_audit_lost_total", "Audit entries that could not be written; the log has them.", nil, s.Service.AuditLost)
+	counter("pawl_log_losses_total", "How often the store had lost entries of the revocation log; what this node knew to have ended was ended again.", nil, func() uint64 {
+		return s.Service.LogStats().Losses
+	})
 	r.add(&m.live)
 	for _, store := range s.Stores {
 		kind := prometheus.Labels{"store": store.Kind}
@@ -65,6 +75,9 @@ func (m *Metrics) Watch(s State) error {
 			_, bytes := store.Stats()
 			return float64(bytes)
 		})
+		if store.Unacknowledged != nil {
+			counter("pawl_ends_unacknowledged_total", "Ends that no replica had acknowledged in time.", kind, store.Unacknowledged)
+		}
 	}
 	return r.err
 }

@@ -56,7 +56,7 @@ func newFixture(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(svc.Close)
-	if err := m.Watch(telemetry.State{Service: svc, Hasher: hasher, Stores: []telemetry.Store{{Kind: "sqlite", Stats: func() (int, int64) { return 3, 4096 }}}}); err != nil {
+	if err := m.Watch(telemetry.State{Service: svc, Hasher: hasher, Stores: []telemetry.Store{{Kind: "sqlite", Stats: func() (int, int64) { return 3, 4096 }, Unacknowledged: func() uint64 { return 7 }}}}); err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{m, reg, watched, svc}
@@ -122,6 +122,7 @@ func TestStateIsLookedAt(t *testing.T) {
 	for _, want := range []string{
 		"pawl_live_revocations 0", "pawl_hash_running 0", "pawl_hash_waiting 0", `pawl_key_age_seconds{use="access"} `, `pawl_key_age_seconds{use="refresh"} `,
 		"pawl_feed_followers 0", "pawl_feed_behind_seconds 0",
+		"pawl_log_age_seconds 0.", "pawl_log_losses_total 0", `pawl_ends_unacknowledged_total{store="sqlite"} 7`,
 		"pawl_audit_lost_total 0", `pawl_store_waiting{store="sqlite"} 3`, `pawl_store_bytes{store="sqlite"} 4096`, `version="v1"} 1`, "go_goroutines ", "process_",
 	} {
 		if !strings.Contains(got, want) {
