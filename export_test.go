@@ -10,7 +10,6 @@ func SweepOnce(ctx context.Context, s *Service) error { return s.sweepOnce(ctx) 
 
 // LogUnreadFor has the log count as unread for so long.
 func LogUnreadFor(s *Service, d time.Duration) {
-	s.readings.mu.Lock()
-	defer s.readings.mu.Unlock()
-	s.readings.good = time.Now().Add(-d)
+	began := time.Now().Add(-d)
+	s.readings.good.Store(&began)
 }

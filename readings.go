@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,8 +20,11 @@ type readings struct {
 	finished uint64
 	err      error         // of the last one
 	changed  chan struct{} // closed when the next one is finished
-	good     time.Time     // when the last one began that read at least a part of the log; monotonic
-	whole    time.Time     // likewise, all of it
+	whole    time.Time     // when the last one began that read all of the log; monotonic
+
+	// good is when the last one began that read at least a part of the log. Each
+	// reissue looks at it.
+	good atomic.Pointer[time.Time]
 }
 
 // begin notes that a reading begins, and returns when.
@@ -38,7 +42,7 @@ func (r *readings) finish(began time.Time, some bool, err error) {
 	defer r.mu.Unlock()
 	r.finished, r.err = r.begun, err
 	if some {
-		r.good = began
+		r.good.Store(&began)
 	}
 	if err == nil {
 		r.whole = began
@@ -51,9 +55,8 @@ func (r *readings) finish(began time.Time, some bool, err error) {
 
 // stale reports whether the log was not read for long.
 func (r *readings) stale() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return time.Since(r.good) > logPatience //nolint:forbidigo // as in begin
+	good := r.good.Load()
+	return good == nil || time.Since(*good) > logPatience //nolint:forbidigo // as in begin
 }
 
 // next returns the number of the first reading that begins from now on.
