@@ -1,0 +1,5 @@
+//go:build !race
+
+package endsmodel
+
+const raceDetector = false
