@@ -71,11 +71,11 @@ func (s *Service) live(rec *Session, mark Mark, now time.Time) bool {
 // the end of this session.
 func (s *Service) endAgain(ctx context.Context, k SessionKey, known token.Revocation) error {
 	s.cfg.Log.Warn("the store had lost the end of a session; it is ended again", "session", k.ID, "reason", known.Reason)
-	e, ok := s.memory.of(known)
-	if !ok {
-		e = endOfSession(k, known.Reason, known.At)
+	e := endOfSession(k, known.Reason, known.At)
+	if whole, ok := s.memory.of(known); ok {
+		e = whole.LoggedEnd
 	}
-	if _, err := s.cfg.Sessions.EndAgain(context.WithoutCancel(ctx), e); err != nil {
+	if _, err := s.cfg.Sessions.EndAgain(context.WithoutCancel(ctx), e, false); err != nil {
 		return unavailable(err)
 	}
 	s.nudge()
@@ -87,12 +87,12 @@ func (s *Service) endAgain(ctx context.Context, k SessionKey, known token.Revoca
 // the store cannot be reached: what belongs there is tried again at each reading,
 // and does not keep the users of the other parts waiting.
 func (s *Service) applyEnds(ctx context.Context, partly bool) error {
-	if !s.memory.due.Load() && len(s.unapplied) == 0 {
-		return nil
-	}
 	ends, lost := s.unapplied, s.memory.due.Load()
 	if lost {
 		ends = s.memory.recent(s.elapsed())
+	}
+	if !lost && len(ends) == 0 {
+		return nil
 	}
 	var err error
 	s.unapplied, err = s.applyAll(ctx, ends)
@@ -107,18 +107,31 @@ func (s *Service) applyEnds(ctx context.Context, partly bool) error {
 	return err
 }
 
+// applyPartly applies what can be applied while a part of the store cannot be
+// reached. What the log was to show and has not may belong there, or be lost: it is
+// made again without keeping requests waiting, and stays expected.
+func (s *Service) applyPartly(ctx context.Context, due []endName) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := s.applyEnds(ctx, true)
+	_, _ = s.applyAll(ctx, s.memory.unshown(due)) // the next reading tries those that are left
+	return err
+}
+
 // applyAll returns what could not be applied. The narrow ends come first: each
-// session is told how it ended. What had to be written must be in the next reading
-// of the log, or a further fail-over has lost it. Only the goroutine that reads the
-// log calls this, so that the next reading begins later.
-func (s *Service) applyAll(ctx context.Context, ends []LoggedEnd) (failed []LoggedEnd, errs error) {
+// session is told how it ended. What was written must be in the next reading of the
+// log, or a further fail-over has lost it; what this node has not read there is
+// written in any case, or the loss of another node's entry would leave no trace
+// here. Only the goroutine that reads the log calls this, so that the next reading
+// begins later.
+func (s *Service) applyAll(ctx context.Context, ends []rememberedEnd) (failed []rememberedEnd, errs error) {
 	var mu sync.Mutex
 	for _, kind := range []string{token.KindSession, token.KindUser, token.KindAll} {
-		inParallel(ends, func(e LoggedEnd) {
+		inParallel(ends, func(e rememberedEnd) {
 			if e.Kind != kind {
 				return
 			}
-			wrote, err := s.cfg.Sessions.EndAgain(ctx, e)
+			wrote, err := s.cfg.Sessions.EndAgain(ctx, e.LoggedEnd, !e.logged)
 			if wrote {
 				s.memory.expect(e.Revocation)
 			}
@@ -132,13 +145,25 @@ func (s *Service) applyAll(ctx context.Context, ends []LoggedEnd) (failed []Logg
 	return failed, errs
 }
 
+// checkUnchecked checks everyone's end where the log has just shown it.
+func (s *Service) checkUnchecked(ctx context.Context) error {
+	if s.unchecked == nil {
+		return nil
+	}
+	err := s.checkEveryone(ctx, *s.unchecked)
+	if err == nil {
+		s.unchecked = nil
+	}
+	return err
+}
+
 // checkEveryone makes sure that everyone's end holds in all parts of the store: a
 // clustered one has everyone's mark in each, and can lose it in one of them before
 // any node has read it there.
 func (s *Service) checkEveryone(ctx context.Context, r token.Revocation) error {
-	wrote, err := s.cfg.Sessions.EndAgain(ctx, LoggedEnd{Revocation: r})
+	wrote, err := s.cfg.Sessions.EndAgain(ctx, LoggedEnd{Revocation: r}, false)
 	if wrote {
-		s.cfg.Log.Warn("a part of the store had lost the end of everyone's sessions; it is made again", "reason", r.Reason)
+		s.cfg.Log.Info("everyone's end was completed in a part of the store", "reason", r.Reason)
 	}
 	return err
 }

@@ -45,13 +45,24 @@ func (s *Service) goEvery(ctx context.Context, d time.Duration, wake <-chan stru
 	})
 }
 
+// readPatience bounds the reading of a page of the log: a part of the store that
+// hangs must not keep the others from being read.
+const readPatience = 2 * time.Second
+
 // followOnce reads what is new in the revocation log, and applies again what the
 // store turns out to have lost.
 func (s *Service) followOnce(ctx context.Context) error {
 	began, elapsed := s.readings.begin(), s.elapsed()
+	due := s.memory.unread()
 	some, err := s.readNew(ctx)
-	if err == nil || some {
-		err = errors.Join(err, s.applyEnds(ctx, err != nil))
+	if err == nil && s.memory.missing(due) {
+		s.memory.lost(s.elapsed(), false)
+	}
+	switch {
+	case err == nil:
+		err = errors.Join(s.applyEnds(ctx, false), s.checkUnchecked(ctx))
+	case some:
+		err = errors.Join(err, s.applyPartly(ctx, due))
 	}
 	if err == nil {
 		s.memory.wasRead(elapsed)
@@ -64,41 +75,35 @@ func (s *Service) followOnce(ctx context.Context) error {
 // read. Entries are only ever added: after a reset the old ones do no harm, and
 // dropping one that the store lost would revive what was ended.
 func (s *Service) readNew(ctx context.Context) (some bool, err error) {
-	due := s.memory.unread()
 	for more := true; more; {
-		page, err := s.cfg.Sessions.Revocations(ctx, s.cursor, pageSize)
-		if page.Cursor == "" && err != nil {
-			return some, err
+		page, pageErr := s.readPage(ctx)
+		if pageErr != nil {
+			err = pageErr
+		}
+		if pageErr != nil && page.Cursor == "" {
+			break
 		}
 		some, more = true, page.More
 		page.More = page.More || err != nil // those who follow the log here are not told that this is all
 		s.take(page)
-		if err != nil {
-			return some, err
-		}
 	}
-	if s.memory.missing(due) {
-		s.memory.lost(s.elapsed())
-	}
-	if s.unchecked == nil {
-		return some, nil
-	}
-	if err := s.checkEveryone(ctx, *s.unchecked); err != nil {
-		return some, err
-	}
-	s.unchecked = nil
-	return some, nil
+	return some, err
+}
+
+func (s *Service) readPage(ctx context.Context) (RevocationPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	return s.cfg.Sessions.Revocations(ctx, s.cursor, pageSize)
 }
 
 // take takes in a page of the log.
 func (s *Service) take(page RevocationPage) {
 	if page.Reset && s.cursor != "" {
-		s.memory.lost(s.elapsed())
+		s.memory.lost(s.elapsed(), true)
 	}
 	s.revoked.Add(revocations(page.Entries)...)
-	s.memory.note(s.elapsed(), page.Entries...)
+	s.memory.took(s.elapsed(), page.Entries...)
 	for _, e := range page.Entries {
-		s.memory.shown(e.Revocation)
 		if e.Kind == token.KindAll {
 			s.unchecked = &e.Revocation
 		}

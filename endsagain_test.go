@@ -308,11 +308,11 @@ func (p *partly) Revocations(ctx context.Context, after string, limit int) (pawl
 	return page, err
 }
 
-func (p *partly) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+func (p *partly) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
 	if p.away.Load() && e.User == "id-bob" {
 		return false, errBroken
 	}
-	return p.replicated.EndAgain(ctx, e)
+	return p.replicated.EndAgain(ctx, e, unlogged)
 }
 
 // One part of the store that cannot be reached keeps a node from being ready, and
@@ -382,9 +382,9 @@ func TestANodeThatDoesNotReadTheLogServesNobody(t *testing.T) {
 	f.mustReissue(tok.RefreshToken, "", "")
 	blind.down.Store(true)
 	wantError(t, "ready", f.Ready(t.Context()), api.ErrUnavailable)
-	pawl.LogUnreadFor(f.Service, 4*time.Second)
-	f.mustReissue(tok.RefreshToken, "", "")
 	pawl.LogUnreadFor(f.Service, 6*time.Second)
+	f.mustReissue(tok.RefreshToken, "", "")
+	pawl.LogUnreadFor(f.Service, 9*time.Second)
 	_, err := f.reissue(tok.RefreshToken, "", "")
 	wantError(t, "reissue", err, api.ErrUnavailable)
 	_, err = f.Start(t.Context(), "id-ann", pawl.Client{})

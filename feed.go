@@ -63,13 +63,17 @@ func (s *Service) Closing() <-chan struct{} { return s.closing }
 
 // revoke makes an end that the store holds felt here at once, and has the log
 // read, so that it travels to those who follow it.
-func (s *Service) revoke(e LoggedEnd) {
+func (s *Service) revoke(e LoggedEnd) { s.revokeMet(e, true) }
+
+// revokeMet is revoke for an end that may not be this node's own; confirmed as in
+// endMemory.met.
+func (s *Service) revokeMet(e LoggedEnd, confirmed bool) {
 	s.memory.expect(e.Revocation)
 	if s.revoked.Holds(e.Revocation) {
-		s.memory.shown(e.Revocation) // the log was faster
+		s.memory.unexpect(e.Revocation) // the log was faster
 	}
 	s.revoked.Add(e.Revocation)
-	s.memory.note(s.elapsed(), e)
+	s.memory.met(s.elapsed(), e, confirmed)
 	s.nudge()
 }
 

@@ -81,11 +81,11 @@ func (s *Service) endAuthentic(ctx context.Context, key SessionKey, reason strin
 		return ended, err
 	}
 	e := endOfSession(key, reason, s.now())
-	if s.revoked.Holds(e.Revocation) {
-		return false, nil
+	if known, _ := s.memory.of(e.Revocation); known.made {
+		return false, nil // to have read of it is not enough: the store may have lost it since
 	}
 	ctx = context.WithoutCancel(ctx)
-	if ended, err = s.cfg.Sessions.EndAgain(ctx, e); err != nil {
+	if ended, err = s.cfg.Sessions.EndAgain(ctx, e, false); err != nil {
 		return false, unavailable(err)
 	}
 	if ended {
@@ -114,19 +114,19 @@ func (s *Service) endOrMeet(ctx context.Context, key SessionKey, reason string, 
 	if err != nil {
 		return false, false, unavailable(err)
 	}
-	s.meet(&rec, mark)
+	s.meet(&rec, mark, true)
 	return false, true, nil
 }
 
 // meet remembers the end that a record tells of, if this node has not read it in
 // the log: its reply was lost, or another node has just made it. What marks end has
 // no entry of its own.
-func (s *Service) meet(rec *Session, mark Mark) {
+func (s *Service) meet(rec *Session, mark Mark, confirmed bool) {
 	if rec.Ended.IsZero() || mark.Covers(rec.AuthTime) || s.now().Sub(rec.Ended) > rememberEnds {
 		return
 	}
 	if e := endOfSession(rec.SessionKey, rec.EndReason, rec.Ended); !s.revoked.Holds(e.Revocation) {
-		s.revoke(e)
+		s.revokeMet(e, confirmed)
 	}
 }
 

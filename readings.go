@@ -10,7 +10,7 @@ import (
 
 // logPatience is how old the last reading of the revocation log may be for a node
 // to reissue and to start sessions.
-const logPatience = 5 * time.Second
+const logPatience = 8 * time.Second
 
 // readings counts the readings of the revocation log, so that a caller can wait for
 // one that begins after the call. Safe for concurrent use.

@@ -65,7 +65,7 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 			}
 		}
 		if known != nil {
-			s.meet(known, mark)
+			s.meet(known, mark, false)
 		}
 		d := Decide(known, who, p, now, s.cfg.Policy)
 		// A session that ended for reason disabled says so for ever: whoever has

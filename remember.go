@@ -41,27 +41,53 @@ func nameOf(r *token.Revocation) endName { return endName{r.Kind, r.ID} }
 
 type rememberedEnd struct {
 	LoggedEnd
-	noted time.Duration
+	noted  time.Duration
+	made   bool // the store has confirmed it to this node, and was not found to have lost it since
+	logged bool // this node has read it in the log, likewise
 }
 
-// note remembers ends. Of two of the same name the one that reaches further counts.
-func (m *endMemory) note(now time.Duration, ends ...LoggedEnd) {
+// met remembers an end that this node has made or met in a record; confirmed says
+// that the store has told this node that it is durable.
+func (m *endMemory) met(now time.Duration, e LoggedEnd, confirmed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.ends == nil {
-		m.ends = map[endName]rememberedEnd{}
-	}
+	r := m.note(now, e)
+	r.made = r.made || confirmed
+	m.ends[nameOf(&e.Revocation)] = r
+}
+
+// took remembers ends that the log has shown.
+func (m *endMemory) took(now time.Duration, ends ...LoggedEnd) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, e := range ends {
+		m.shown(&e.Revocation)
 		if e.Kind == token.KindSession && e.User == "" {
 			continue // an earlier release wrote it, without saying whose session it is
 		}
-		e.Cursor = ""
-		name := nameOf(&e.Revocation)
-		if old, ok := m.ends[name]; ok && !e.NotBefore.After(old.NotBefore) {
-			e = old.LoggedEnd
-		}
-		m.ends[name] = rememberedEnd{e, now}
+		r := m.note(now, e)
+		r.logged = r.logged || !e.NotBefore.Before(r.NotBefore)
+		m.ends[nameOf(&e.Revocation)] = r
 	}
+	m.prune(now)
+}
+
+// note returns how an end is to be remembered: of two of the same name the one that
+// reaches further counts.
+func (m *endMemory) note(now time.Duration, e LoggedEnd) rememberedEnd {
+	if m.ends == nil {
+		m.ends = map[endName]rememberedEnd{}
+	}
+	e.Cursor = ""
+	r := rememberedEnd{LoggedEnd: e}
+	if old, ok := m.ends[nameOf(&e.Revocation)]; ok && !e.NotBefore.After(old.NotBefore) {
+		r = old
+	}
+	r.noted = now
+	return r
+}
+
+func (m *endMemory) prune(now time.Duration) {
 	if now-m.pruned > rememberEnds/10 {
 		m.pruned = now
 		for name, e := range m.ends {
@@ -100,12 +126,17 @@ func (m *endMemory) unread() (due []endName) {
 
 // shown notes that the log has shown an end, or one of the same name that reaches
 // as far.
-func (m *endMemory) shown(r token.Revocation) {
+func (m *endMemory) shown(r *token.Revocation) {
+	if want, ok := m.expected[nameOf(r)]; ok && !r.NotBefore.Before(want) {
+		delete(m.expected, nameOf(r))
+	}
+}
+
+// unexpect takes back what expect noted: the log was faster.
+func (m *endMemory) unexpect(r token.Revocation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if want, ok := m.expected[nameOf(&r)]; ok && !r.NotBefore.Before(want) {
-		delete(m.expected, nameOf(&r))
-	}
+	m.shown(&r)
 }
 
 // missing reports whether the reading has not shown something of what was due.
@@ -123,23 +154,36 @@ func (m *endMemory) missing(due []endName) (any bool) {
 }
 
 // recent gives the ends that are remembered.
-func (m *endMemory) recent(now time.Duration) (ends []LoggedEnd) {
+func (m *endMemory) recent(now time.Duration) (ends []rememberedEnd) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.ends {
 		if e.noted >= m.oldest(now) {
-			ends = append(ends, e.LoggedEnd)
+			ends = append(ends, e)
+		}
+	}
+	return ends
+}
+
+// unshown gives those of the ends that the log was to show and has not.
+func (m *endMemory) unshown(due []endName) (ends []rememberedEnd) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range due {
+		_, expected := m.expected[name]
+		if e, ok := m.ends[name]; ok && expected {
+			ends = append(ends, e)
 		}
 	}
 	return ends
 }
 
 // of gives what is remembered of a revocation; ok is false for nothing.
-func (m *endMemory) of(r token.Revocation) (e LoggedEnd, ok bool) {
+func (m *endMemory) of(r token.Revocation) (e rememberedEnd, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	known, ok := m.ends[nameOf(&r)]
-	return known.LoggedEnd, ok
+	e, ok = m.ends[nameOf(&r)]
+	return e, ok
 }
 
 // wasRead notes that the whole log was read, and what it had lost applied again;
@@ -150,10 +194,17 @@ func (m *endMemory) wasRead(began time.Duration) {
 	m.read = began
 }
 
-// lost notes that the store has lost ends.
-func (m *endMemory) lost(now time.Duration) {
+// lost notes that the store has lost ends. reset says that entries are gone which
+// the log had shown: what it has of all that is remembered is not known any more.
+// Otherwise that holds for what was not read there.
+func (m *endMemory) lost(now time.Duration, reset bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for name, e := range m.ends {
+		e.logged = e.logged && !reset
+		e.made = e.made && e.logged
+		m.ends[name] = e
+	}
 	m.lostAt = now
 	m.losses++
 	if !m.due.Swap(true) {

@@ -122,14 +122,14 @@ func (r *replicated) EndAll(ctx context.Context, reason string, at time.Time) (m
 	return mark, err
 }
 
-func (r *replicated) EndAgain(ctx context.Context, e pawl.LoggedEnd) (wrote bool, err error) {
+func (r *replicated) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (wrote bool, err error) {
 	if r.broken.Load() {
 		return false, errBroken
 	}
 	if r.swallow.CompareAndSwap(true, false) {
 		return true, nil
 	}
-	err = r.both(func(m *memory.Store) (err error) { wrote, err = m.EndAgain(ctx, e); return err })
+	err = r.both(func(m *memory.Store) (err error) { wrote, err = m.EndAgain(ctx, e, unlogged); return err })
 	return wrote, err
 }
 

@@ -99,7 +99,7 @@ type Service struct {
 
 	cursor    string            // of the revocation log; the follower's own
 	unchecked *token.Revocation // everyone's end, as read; the follower's own
-	unapplied []LoggedEnd       // what a part of the store did not take; the follower's own
+	unapplied []rememberedEnd   // what a part of the store did not take; the follower's own
 
 	wake      chan struct{} // has the log read at once
 	watching  watchers

@@ -135,8 +135,11 @@ type SessionStore interface {
 	EndAll(ctx context.Context, reason string, at time.Time) (Mark, error)
 
 	// EndAgain makes an end hold, exactly as it was, in a store that may have lost
-	// it in a fail-over, and writes its log entry in the same atomic step. wrote is
-	// false, and nothing is written, where it holds already.
+	// it in a fail-over, and writes its log entry in the same atomic step. Where it
+	// holds already, wrote is false and nothing is written, unless unlogged is set:
+	// then the log entry alone is written, for a caller who has not seen the end in
+	// the log since entries were lost. Another node may have made it again, and its
+	// entry may be lost next, without a trace for those who never read it.
 	//
 	// KindSession ends the session as End does. Where there is no such session the
 	// log entry is written all the same, by each call: the store has lost the
@@ -148,7 +151,7 @@ type SessionStore interface {
 	//
 	// No mark moves further than e.NotBefore: who signed in later stays in. A mark
 	// that moves gets a new version.
-	EndAgain(ctx context.Context, e LoggedEnd) (wrote bool, err error)
+	EndAgain(ctx context.Context, e LoggedEnd, unlogged bool) (wrote bool, err error)
 
 	// List gives the user's sessions that were not ended one by one, oldest
 	// first, and the mark of the same moment. It judges neither expiry nor the

@@ -105,13 +105,13 @@ func (s *sessions) EndAll(ctx context.Context, reason string, at time.Time) (paw
 	return mark, err
 }
 
-func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
 	user := e.User
 	if e.Kind == token.KindUser {
 		user = e.ID
 	}
 	ctx, span := s.begin(ctx, "end_again", user, "")
-	wrote, err := s.store.EndAgain(ctx, e)
+	wrote, err := s.store.EndAgain(ctx, e, unlogged)
 	done(span, err)
 	return wrote, err
 }

@@ -63,11 +63,11 @@ func (s faultySessions) EndAll(ctx context.Context, reason string, at time.Time)
 	return s.SessionStore.EndAll(ctx, reason, at)
 }
 
-func (s faultySessions) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+func (s faultySessions) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
 	if err := s.f.err(); err != nil {
 		return false, err
 	}
-	return s.SessionStore.EndAgain(ctx, e)
+	return s.SessionStore.EndAgain(ctx, e, unlogged)
 }
 
 func (s faultySessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {

@@ -66,8 +66,8 @@ func (s *swapping) EndAll(ctx context.Context, reason string, at time.Time) (paw
 	return s.now().EndAll(ctx, reason, at)
 }
 
-func (s *swapping) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
-	return s.now().EndAgain(ctx, e)
+func (s *swapping) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
+	return s.now().EndAgain(ctx, e, unlogged)
 }
 
 func (s *swapping) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {

@@ -105,9 +105,9 @@ func (s *sessions) EndAll(ctx context.Context, reason string, at time.Time) (paw
 	return mark, err
 }
 
-func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
 	began := s.now()
-	wrote, err := s.store.EndAgain(ctx, e)
+	wrote, err := s.store.EndAgain(ctx, e, unlogged)
 	s.done(&s.endAgain, began, err)
 	return wrote, err
 }

@@ -185,45 +185,49 @@ func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.M
 }
 
 // EndAgain implements [pawl.SessionStore].
-func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd) (wrote bool, err error) {
+func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (wrote bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	e.Cursor, e.At, e.NotBefore = "", whole(e.At, time.Millisecond), whole(e.NotBefore, time.Second)
-	switch e.Kind {
-	case token.KindSession:
-		return s.endSessionAgain(e), nil
-	case token.KindUser:
-		return s.endUserAgain(e), nil
-	case token.KindAll:
-		return s.endAllAgain(e), nil
-	}
-	return false, nil
+	again := map[string]func(pawl.LoggedEnd, bool) bool{
+		token.KindSession: s.endSessionAgain, token.KindUser: s.endUserAgain, token.KindAll: s.endAllAgain,
+	}[e.Kind]
+	return again != nil && again(e, unlogged), nil
 }
 
-func (s *Store) endSessionAgain(e pawl.LoggedEnd) bool {
+func (s *Store) endSessionAgain(e pawl.LoggedEnd, unlogged bool) bool {
 	sh := s.lock(e.User)
 	defer s.unlock(sh)
 	rec, mark := s.find(sh, pawl.SessionKey{User: e.User, ID: e.ID})
-	switch {
-	case rec == nil:
-		s.log.add(e)
-	case over(rec, mark):
+	if rec != nil && over(rec, mark) && !unlogged {
 		return false
-	default:
-		s.end(rec, e.Reason, e.At)
 	}
+	if rec != nil && !over(rec, mark) {
+		rec.Ended, rec.EndReason = e.At, e.Reason
+	}
+	s.log.add(e)
 	return true
 }
 
-func (s *Store) endUserAgain(e pawl.LoggedEnd) bool {
+func (s *Store) endUserAgain(e pawl.LoggedEnd, unlogged bool) bool {
 	sh := s.lock(e.ID)
 	defer s.unlock(sh)
 	a := sh.account(e.ID)
 	before := a.mark.Later(s.everyone.mark)
-	if !raise(&a.mark, e) {
+	raised := raise(&a.mark, e)
+	if !raised && !unlogged {
 		return false
 	}
+	if raised {
+		s.endUpTo(a, before, e)
+	}
+	s.log.add(e)
+	return true
+}
+
+// endUpTo ends what the mark of e covers, and keeps the session that is to go on.
+func (s *Store) endUpTo(a *account, before pawl.Mark, e pawl.LoggedEnd) {
 	for id, rec := range a.sessions {
 		switch {
 		case over(rec, before) || rec.AuthTime.After(e.NotBefore):
@@ -234,15 +238,13 @@ func (s *Store) endUserAgain(e pawl.LoggedEnd) bool {
 			s.everyone.signedIn(rec.AuthTime)
 		}
 	}
-	s.log.add(e)
-	return true
 }
 
-func (s *Store) endAllAgain(e pawl.LoggedEnd) bool {
+func (s *Store) endAllAgain(e pawl.LoggedEnd, unlogged bool) bool {
 	all := &s.everyone
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	if !raise(&all.mark, e) {
+	if !raise(&all.mark, e) && !unlogged {
 		return false
 	}
 	s.log.add(e)

@@ -10,7 +10,7 @@ import (
 
 // EndAgain implements [pawl.SessionStore]. A file does not fail over: what this
 // mends here is a session that is not there.
-func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
+func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
 	again := map[string]func(*conn, pawl.LoggedEnd) (bool, error){
 		token.KindSession: endSessionAgain, token.KindUser: endUserAgain, token.KindAll: endAllAgain,
 	}[e.Kind]
@@ -19,7 +19,8 @@ func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
 	}
 	wrote := new(bool)
 	err := s.writing(ctx, func(c *conn) (err error) {
-		if *wrote, err = again(c, e); err == nil && *wrote {
+		*wrote, err = again(c, e)
+		if *wrote = *wrote || unlogged; err == nil && *wrote {
 			err = appendLog(c, e)
 		}
 		return err
@@ -33,7 +34,7 @@ func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd) (bool, error) {
 func endSessionAgain(c *conn, e pawl.LoggedEnd) (bool, error) {
 	sid, err := sidBytes(e.ID)
 	if err != nil {
-		return false, nil
+		return false, nil // no Pawl made it
 	}
 	rec, mark, err := get(c, e.User, sid)
 	switch {

@@ -26,7 +26,7 @@ func ofSession(s pawl.Session) pawl.LoggedEnd {
 func (f *fixture) endAgain(e pawl.LoggedEnd, want bool) {
 	f.Helper()
 	before := len(f.log())
-	wrote, err := f.Sessions.EndAgain(f.ctx, e)
+	wrote, err := f.Sessions.EndAgain(f.ctx, e, false)
 	f.must(err)
 	log := f.log()
 	if wrote != want || len(log) > before != want {
@@ -173,6 +173,37 @@ func againHolds(f *fixture) {
 	f.endAgain(ofSession(covered), false) // everyone's mark has ended it
 }
 
+func againUnlogged(f *fixture) {
+	s := f.signIn("u", second(1))
+	_, err := f.Sessions.End(f.ctx, s.SessionKey, api.ReasonReused, second(1))
+	f.must(err)
+	f.endUser("v", "", second(5))
+	f.endAll(second(6))
+	rec, own := f.get(s.SessionKey)
+	other := f.mark("v")
+	for _, e := range []pawl.LoggedEnd{
+		ofSession(s),
+		again(token.KindUser, "v", whole(4), api.ReasonPasswordChanged, "", ""),
+		again(token.KindAll, "", whole(1), api.ReasonPasswordChanged, "", ""),
+	} {
+		before := len(f.log())
+		wrote, err := f.Sessions.EndAgain(f.ctx, e, true)
+		f.must(err)
+		log := f.log()
+		if !wrote || len(log) != before+1 {
+			f.Fatalf("%s: wrote %v, %d entries more", e.Kind, wrote, len(log)-before)
+		}
+		if diff := cmp.Diff(e, log[before]); diff != "" {
+			f.Errorf("%s: the entry (-want +got):\n%s", e.Kind, diff)
+		}
+	}
+	got, mark := f.get(s.SessionKey)
+	if diff := cmp.Diff(rec, got); diff != "" || mark != own || f.mark("v") != other {
+		f.Errorf("something else was written: mark %v, of v %v (-want +got):\n%s", mark, f.mark("v"), diff)
+	}
+	f.endAgain(again(token.KindUser, "w", whole(4), api.ReasonEndedByAdmin, "", ""), true)
+}
+
 // All nodes make the same ends again at the same time, and a session that is to go
 // on goes on.
 func raceAgain(f *fixture) {
@@ -183,7 +214,7 @@ func raceAgain(f *fixture) {
 		again(token.KindAll, "", whole(0).Add(-time.Hour), api.ReasonEndedByAdmin, "", ""),
 	}
 	f.together(12, func(i int, store pawl.SessionStore) {
-		_, err := store.EndAgain(f.ctx, ends[i%len(ends)])
+		_, err := store.EndAgain(f.ctx, ends[i%len(ends)], false)
 		f.check(err)
 	})
 	kept.AuthTime = whole(3)

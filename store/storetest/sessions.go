@@ -52,6 +52,7 @@ func Sessions(t *testing.T, open Open) {
 		{"a user's end made again keeps the session that was to go on", userAgainKeeps},
 		{"SECURITY 29: the end of everyone's sessions that was lost is made again", allAgain},
 		{"an end that holds is not made again", againHolds},
+		{"SECURITY 85: an end that holds and was not seen in the log is logged again", againUnlogged},
 		{"nodes that make ends again at once agree", raceAgain},
 
 		{"each end has one log entry", logEntries},
@@ -181,15 +182,15 @@ func endedContext(f *fixture) {
 		},
 		"EndAll": func() error { _, err := f.Sessions.EndAll(ctx, api.ReasonEndedByAdmin, noon); return err },
 		"EndAgain": func() error {
-			_, err := f.Sessions.EndAgain(ctx, again(token.KindSession, s.ID, noon, api.ReasonSignedOut, s.User, ""))
+			_, err := f.Sessions.EndAgain(ctx, again(token.KindSession, s.ID, noon, api.ReasonSignedOut, s.User, ""), true)
 			return err
 		},
 		"EndAgain of a user": func() error {
-			_, err := f.Sessions.EndAgain(ctx, again(token.KindUser, "u", noon, api.ReasonSignedOut, "", ""))
+			_, err := f.Sessions.EndAgain(ctx, again(token.KindUser, "u", noon, api.ReasonSignedOut, "", ""), true)
 			return err
 		},
 		"EndAgain of all": func() error {
-			_, err := f.Sessions.EndAgain(ctx, again(token.KindAll, "", noon, api.ReasonSignedOut, "", ""))
+			_, err := f.Sessions.EndAgain(ctx, again(token.KindAll, "", noon, api.ReasonSignedOut, "", ""), true)
 			return err
 		},
 		"Revocations": func() error { _, err := f.Sessions.Revocations(ctx, "", 1); return err },
