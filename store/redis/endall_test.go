@@ -26,7 +26,7 @@ func openTest(t *testing.T, url string) *Store {
 	return s
 }
 
-func logOf(t *testing.T, s *Store) []token.Revocation {
+func logOf(t *testing.T, s *Store) []pawl.LoggedEnd {
 	t.Helper()
 	page, err := s.Revocations(t.Context(), "", 1000)
 	if err != nil || page.More {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,21 +10,27 @@ import (
 	"github.com/pawlauth/pawl"
 )
 
+var (
+	bumpScript   = newScript("bump")
+	levelScript  = newScript("level")
+	strikeScript = newScript("strike")
+)
+
 // EndAll implements [pawl.SessionStore]. Everyone's mark lies in each partition,
 // beside the sessions that it ends: one step over all of them there cannot be. It
-// moves in each, then it is made the same in all, then it is logged. The first
-// step notes what was begun and the last one strikes it out: [Store.Sweep]
-// finishes what was cut short.
+// moves in each, then it is made the same in each, with an entry in that
+// partition's log. The first step notes what was begun and the last one strikes it
+// out: [Store.Sweep] finishes what was cut short.
 func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.Mark, error) {
 	begun, err := s.Now(ctx)
 	if err != nil {
 		return pawl.Mark{}, err
 	}
 	note := strings.Join([]string{decimal(millis(begun)), decimal(millis(at)), reason, newTag()}, " ")
-	return s.endAll(ctx, note, reason, at)
+	return s.endAll(ctx, note, reason, begun, at)
 }
 
-func (s *Store) endAll(ctx context.Context, note, reason string, at time.Time) (pawl.Mark, error) {
+func (s *Store) endAll(ctx context.Context, note, reason string, begun, at time.Time) (pawl.Mark, error) {
 	marks, err := s.bump(ctx, note, reason, at)
 	if err != nil {
 		return pawl.Mark{}, err
@@ -34,24 +39,25 @@ func (s *Store) endAll(ctx context.Context, note, reason string, at time.Time) (
 	for _, m := range marks {
 		mark.Version, mark.NotBefore = max(mark.Version, m.Version), later(mark.NotBefore, m.NotBefore)
 	}
-	err = everywhere(0, func(p int) error {
-		if marks[p] == mark {
-			return nil
-		}
-		return fault(s.replicated(ctx, call{
-			levelScript,
-			[]string{s.layout.everyone(p)},
-			[]string{decimal(mark.Version), decimal(seconds(mark.NotBefore)), reason},
-		}).Error())
-	})
-	if err != nil {
+	if err := s.level(ctx, mark, at); err != nil {
 		return pawl.Mark{}, err
 	}
-	return mark, fault(s.replicated(ctx, call{
-		logAllScript,
-		[]string{s.layout.ending(), s.layout.log(home), s.layout.head(home)},
-		[]string{note, s.layout.channel(), newTag(), reason, decimal(seconds(mark.NotBefore)), decimal(millis(at))},
-	}).Error())
+	strike := call{strikeScript, []string{s.layout.ending()}, []string{decimal(millis(begun))}}
+	return mark, fault(s.replicated(ctx, strike).Error())
+}
+
+// level makes everyone's mark the same in each partition, and logs it there.
+func (s *Store) level(ctx context.Context, mark pawl.Mark, at time.Time) error {
+	return everywhere(0, func(p int) error {
+		return fault(s.replicated(ctx, call{levelScript, s.everyoneKeys(p), []string{
+			s.layout.channel(), newTag(), decimal(mark.Version), decimal(seconds(mark.NotBefore)), mark.Reason, decimal(millis(at)),
+		}}).Error())
+	})
+}
+
+// everyoneKeys are what a script needs that moves everyone's mark in a partition.
+func (s *Store) everyoneKeys(p int) []string {
+	return []string{s.layout.everyone(p), s.layout.log(p), s.layout.head(p)}
 }
 
 // bump moves everyone's mark in each partition: from then on no sign-in passes
@@ -77,18 +83,24 @@ func (s *Store) bump(ctx context.Context, note, reason string, at time.Time) (ma
 
 // everywhere runs f for each partition from the first on, eight at a time.
 func everywhere(first int, f func(partition int) error) error {
-	const workers = 8
 	var errs [partitions]error
+	parallel(workers, func(w int) {
+		for p := first + w; p < partitions; p += workers {
+			errs[p] = f(p)
+		}
+	})
+	return joined(errs[:])
+}
+
+const workers = 8
+
+// parallel runs f that many times, each with its number.
+func parallel(n int, f func(int)) {
 	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for p := first + w; p < partitions; p += workers {
-				errs[p] = f(p)
-			}
-		})
+	for w := range n {
+		wg.Go(func() { f(w) })
 	}
 	wg.Wait()
-	return errors.Join(errs[:]...)
 }
 
 // endingPatience is after how long an end of everyone's sessions counts as cut
@@ -107,7 +119,7 @@ func (s *Store) finishEndings(ctx context.Context, now time.Time) error {
 		if !ok || now.Sub(begun) < endingPatience {
 			continue
 		}
-		if _, err := s.endAll(ctx, note, reason, at); err != nil {
+		if _, err := s.endAll(ctx, note, reason, begun, at); err != nil {
 			return err
 		}
 		s.o.Log.Warn("an end of everyone's sessions had been cut short, and was finished now", "reason", reason, "begun", begun)
