@@ -14,7 +14,7 @@ func primaryOf(s *Store, user string) int { return int(slot(s.layout.tags[partit
 // on is a user whom that primary has, other than those before.
 func on(s *Store, primary, n int) string {
 	for i := 0; ; i++ {
-		user := fmt.Sprint("user ", i)
+		user := fmt.Sprint("user-", i)
 		if primaryOf(s, user) != primary {
 			continue
 		}
