@@ -25,9 +25,15 @@ func everyEnd(s *Store, rec pawl.Session) map[string]func(context.Context) error
 		}
 	}
 	return map[string]func(context.Context) error{
-		"End":     func(ctx context.Context) error { _, err := s.End(ctx, rec.SessionKey, api.ReasonSignedOut, noon); return err },
-		"EndUser": func(ctx context.Context) error { _, _, err := s.EndUser(ctx, rec.User, "", api.ReasonDisabled, noon); return err },
-		"EndAll":  func(ctx context.Context) error { _, err := s.EndAll(ctx, api.ReasonEndedByAdmin, noon); return err },
+		"End": func(ctx context.Context) error {
+			_, err := s.End(ctx, rec.SessionKey, api.ReasonSignedOut, noon)
+			return err
+		},
+		"EndUser": func(ctx context.Context) error {
+			_, _, err := s.EndUser(ctx, rec.User, "", api.ReasonDisabled, noon)
+			return err
+		},
+		"EndAll": func(ctx context.Context) error { _, err := s.EndAll(ctx, api.ReasonEndedByAdmin, noon); return err },
 		"Create": func(ctx context.Context) error {
 			mark, err := s.Mark(ctx, rec.User)
 			if err == nil {

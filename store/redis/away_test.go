@@ -9,7 +9,9 @@ import (
 )
 
 // primaryOf is which primary of a new cluster has a user.
-func primaryOf(s *Store, user string) int { return int(slot(s.layout.tags[partition(user)])) * 3 / slots }
+func primaryOf(s *Store, user string) int {
+	return int(slot(s.layout.tags[partition(user)])) * 3 / slots
+}
 
 // on is a user whom that primary has, other than those before.
 func on(s *Store, primary, n int) string {

@@ -2,7 +2,8 @@ package redis
 
 import (
 	"context"
-	"sync/atomic"
+
+	"github.com/redis/rueidis"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/token"
@@ -37,39 +38,15 @@ func (s *Store) EndAgain(ctx context.Context, e pawl.LoggedEnd) (wrote bool, err
 // endAllAgain raises everyone's mark in each partition by itself: a fail-over
 // loses it in those of one server.
 func (s *Store) endAllAgain(ctx context.Context, e pawl.LoggedEnd) (wrote bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	calls := make([]call, partitions)
-	for p := range calls {
-		calls[p] = call{
+	err = s.everywhere(ctx, home, func(p int) call {
+		return call{
 			raiseScript, s.everyoneKeys(p),
 			[]string{s.layout.channel(), newTag(), decimal(seconds(e.NotBefore)), e.Reason, decimal(millis(e.At))},
 		}
-	}
-	var errs [partitions]error
-	var due []int
-	for p, r := range s.doAll(ctx, calls) {
+	}, func(_ int, r rueidis.RedisResult) (bool, error) {
 		raised, err := r.AsInt64()
-		errs[p] = fault(err)
 		wrote = wrote || raised == 1
-		if raised == 1 || err == nil && s.o.Replicas > 0 {
-			due = append(due, p)
-		}
-	}
-	s.awaitPartitions(ctx, due, &errs)
-	return wrote, joined(errs[:])
-}
-
-// awaitPartitions is awaitKey for partitions. One server has them all.
-func (s *Store) awaitPartitions(ctx context.Context, due []int, errs *[partitions]error) {
-	if !s.clustered() && len(due) > 0 {
-		due = due[:1]
-	}
-	var next atomic.Int64
-	parallel(workers, func(int) {
-		for i := int(next.Add(1)) - 1; i < len(due); i = int(next.Add(1)) - 1 {
-			errs[due[i]] = fault(s.awaitKey(ctx, s.layout.log(due[i])))
-		}
+		return raised == 1, err
 	})
+	return wrote, err
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/pawlauth/pawl"
 )
 
@@ -48,11 +50,11 @@ func (s *Store) endAll(ctx context.Context, note, reason string, begun, at time.
 
 // level makes everyone's mark the same in each partition, and logs it there.
 func (s *Store) level(ctx context.Context, mark pawl.Mark, at time.Time) error {
-	return everywhere(0, func(p int) error {
-		return fault(s.replicated(ctx, call{levelScript, s.everyoneKeys(p), []string{
+	return s.everywhere(ctx, home, func(p int) call {
+		return call{levelScript, s.everyoneKeys(p), []string{
 			s.layout.channel(), newTag(), decimal(mark.Version), decimal(seconds(mark.NotBefore)), mark.Reason, decimal(millis(at)),
-		}}).Error())
-	})
+		}}
+	}, func(_ int, r rueidis.RedisResult) (bool, error) { return true, r.Error() })
 }
 
 // everyoneKeys are what a script needs that moves everyone's mark in a partition.
@@ -63,42 +65,61 @@ func (s *Store) everyoneKeys(p int) []string {
 // bump moves everyone's mark in each partition: from then on no sign-in passes
 // that has seen the mark before. The home partition, with the note, comes first.
 func (s *Store) bump(ctx context.Context, note, reason string, at time.Time) (marks [partitions]pawl.Mark, err error) {
-	one := func(p int) error {
-		keys, args := []string{s.layout.everyone(p)}, []string{decimal(seconds(at)), reason}
-		if p == home {
-			keys, args = append(keys, s.layout.ending()), append(args, note)
+	moved := func(p int, r rueidis.RedisResult) (bool, error) {
+		packed, err := r.ToString()
+		if err == nil {
+			marks[p], err = readMark(packed)
 		}
-		packed, err := s.replicated(ctx, call{bumpScript, keys, args}).ToString()
-		if err != nil {
-			return fault(err)
-		}
-		marks[p], err = readMark(packed)
-		return err
+		return true, err
 	}
-	if err := one(home); err != nil {
-		return marks, err
+	args := []string{decimal(seconds(at)), reason}
+	noted := call{bumpScript, []string{s.layout.everyone(home), s.layout.ending()}, append(args[:2:2], note)}
+	if _, err := moved(home, s.replicated(ctx, noted)); err != nil {
+		return marks, fault(err)
 	}
-	return marks, everywhere(home+1, one)
+	return marks, s.everywhere(ctx, home+1, func(p int) call {
+		return call{bumpScript, []string{s.layout.everyone(p)}, args}
+	}, moved)
 }
 
-// everywhere runs f for each partition from the first on, eight at a time.
-func everywhere(first int, f func(partition int) error) error {
+// everywhere runs a script in each partition from the first on. take takes what it
+// answers there, and says whether it has written, so that replicas must have it.
+func (s *Store) everywhere(ctx context.Context, first int, c func(p int) call, take func(p int, r rueidis.RedisResult) (bool, error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var calls []call
+	for p := first; p < partitions; p++ {
+		calls = append(calls, c(p))
+	}
 	var errs [partitions]error
-	parallel(workers, func(w int) {
-		for p := first + w; p < partitions; p += workers {
-			errs[p] = f(p)
+	var due []int
+	for i, r := range s.doAll(ctx, calls) {
+		p := first + i
+		wrote, err := take(p, r)
+		errs[p] = fault(err)
+		if err == nil && (wrote || s.o.Replicas > 0) {
+			due = append(due, p)
 		}
-	})
+	}
+	s.awaitPartitions(ctx, due, &errs)
 	return joined(errs[:])
 }
 
-const workers = 8
-
-// parallel runs f that many times, each with its number.
-func parallel(n int, f func(int)) {
+// awaitPartitions is awaitKey for partitions, some at a time. One server has them
+// all.
+func (s *Store) awaitPartitions(ctx context.Context, due []int, errs *[partitions]error) {
+	if !s.clustered() && len(due) > 0 {
+		due = due[:1]
+	}
+	const workers = 8
 	var wg sync.WaitGroup
-	for w := range n {
-		wg.Go(func() { f(w) })
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(due); i += workers {
+				errs[due[i]] = fault(s.awaitKey(ctx, s.layout.log(due[i])))
+			}
+		})
 	}
 	wg.Wait()
 }

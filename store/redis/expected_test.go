@@ -56,12 +56,18 @@ func TestEndsNeedTheReplicasThatAreExpected(t *testing.T) {
 		name string
 		end  func(context.Context) error
 	}{
-		{"End", func(ctx context.Context) error { _, err := s.End(ctx, rec.SessionKey, api.ReasonSignedOut, noon); return err }},
+		{"End", func(ctx context.Context) error {
+			_, err := s.End(ctx, rec.SessionKey, api.ReasonSignedOut, noon)
+			return err
+		}},
 		{"a session that another one takes the place of", func(ctx context.Context) error {
 			_, err := s.Create(ctx, storetest.NewSession("w", noon), pawl.Mark{}, 1)
 			return err
 		}},
-		{"EndUser", func(ctx context.Context) error { _, _, err := s.EndUser(ctx, "u", "", api.ReasonDisabled, noon); return err }},
+		{"EndUser", func(ctx context.Context) error {
+			_, _, err := s.EndUser(ctx, "u", "", api.ReasonDisabled, noon)
+			return err
+		}},
 		{"the session's EndAgain", again(token.KindSession, other.ID, other.User, noon)},
 		{"the user's EndAgain", again(token.KindUser, "u", "", noon.Add(time.Hour))},
 		{"everyone's EndAgain", again(token.KindAll, "", "", noon.Add(2*time.Hour))},

@@ -94,6 +94,7 @@ func TestTLS(t *testing.T) {
 
 // Sentinels and the nodes of a Cluster name addresses, which are dialled by TLS.
 func TestTLSOfSentinelAndCluster(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, filepath.Join(dir, "ca.pem"))
 	ca.issue(t, filepath.Join(dir, "server"))
