@@ -56,7 +56,8 @@ func (a *acks) doubt() error {
 	defer a.mu.Unlock()
 	var errs []error
 	for addr, heard := range a.last {
-		if silent := time.Since(heard); silent > ackPatience {
+		silent := time.Since(heard) //nolint:forbidigo // a span of time by the node's own clock
+		if silent > ackPatience {
 			errs = append(errs, fmt.Errorf("redis: fewer than %d replicas have acknowledged anything to %s for %v: it may be cut off, and its log stand still; "+
 				"see to the replicas, or lower replicas in the URL", a.want, addr, silent.Round(time.Second)))
 		}

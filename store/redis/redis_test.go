@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,13 @@ func suite(t *testing.T, address string) {
 const allowed = "-@all +ping +hello +select +client|setname +info +role +wait +time +subscribe +unsubscribe +publish " +
 	"+evalsha +eval +get +mget +set +del +exists +pttl +pexpire +hget +hmget +hset +hdel +hlen +hkeys +hexists +hgetall " +
 	"+xadd +xrange +xdel +xinfo|stream +asking +cluster|slots +cluster|shards"
+
+func TestTheManualListsWhatAUserNeeds(t *testing.T) {
+	text, err := os.ReadFile("../../docs/redis.md")
+	if err != nil || !strings.Contains(string(text), " "+allowed+"\n") {
+		t.Errorf("docs/redis.md does not have %q: %v", allowed, err)
+	}
+}
 
 // limited is the address with a user who may do what is needed, and nothing else.
 func limited(address string, servers ...*servertest.Redis) string {
