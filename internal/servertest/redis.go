@@ -39,7 +39,7 @@ func startRedisAt(t testing.TB, addr string, args ...string) *Redis {
 		"--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
 		"--enable-debug-command", "yes",
 	}
-	r := &Redis{URL: "redis://" + addr, t: t, program: Program(t, "redis-server", "redis-server"), args: append(own, args...)}
+	r := &Redis{URL: "redis://" + addr, t: t, program: redisServer(t), args: append(own, args...)}
 	r.Process = Start(t, addr, Options{Ready: r.answers}, r.program, r.args...)
 	return r
 }
@@ -91,6 +91,15 @@ func (r *Redis) CutReplicas() {
 	r.Do("CONFIG", "SET", "repl-diskless-sync-delay", "60")
 	r.Do("DEBUG", "CHANGE-REPL-ID")
 	r.Do("CLIENT", "KILL", "TYPE", "replica")
+}
+
+// Follow makes a server a replica of another one, and waits until it has all that
+// the other one has.
+func Follow(replica, primary *Redis) {
+	replica.t.Helper()
+	host, port, _ := net.SplitHostPort(primary.Addr)
+	replica.Do("REPLICAOF", host, port)
+	replica.awaitReplication("master_link_status:up")
 }
 
 // Try is Do where an error is no failure of the test.

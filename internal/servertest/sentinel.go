@@ -68,7 +68,7 @@ func startWatch(t testing.TB, host, port string) *Process {
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Start(t, addr, Options{}, Program(t, "redis-server", "redis-server"), file, "--sentinel")
+	return Start(t, addr, Options{}, redisServer(t), file, "--sentinel")
 }
 
 // field gives what follows the name in a flat list.

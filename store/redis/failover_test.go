@@ -260,7 +260,7 @@ func TestSlotsMoveUnderLoad(t *testing.T) {
 	redis.MovesTakeTheirTime(t)
 	servers := servertest.StartCluster(t)
 	from, to := servers.Nodes[0], servers.Nodes[1]
-	s := openAt(t, fresh(t, servers.URL))
+	s := openAt(t, fresh(t, limited(servers.URL, servers.Nodes...)))
 	all := many(t, s, 200)
 	l := startLoad(t, s, all[:16])
 	l.more(50)

@@ -36,6 +36,19 @@ func fault(err error) error {
 	return fmt.Errorf("redis: %w", err)
 }
 
+// joined is all of the errors, and says once what several partitions have.
+func joined(errs []error) error {
+	var all []error
+	said := map[string]bool{}
+	for _, err := range errs {
+		if err != nil && !said[err.Error()] {
+			said[err.Error()] = true
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
 // unreachable says what can be done where there is no connection at all.
 func unreachable(addresses []string, err error) error {
 	if _, ok := rueidis.IsRedisErr(err); ok {

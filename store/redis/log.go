@@ -19,73 +19,75 @@ var logScript = newScript("log")
 // have, by the time at which it was written. Where nothing is new, that takes one
 // look at the newest entry of each.
 func (s *Store) Revocations(ctx context.Context, after string, limit int) (pawl.RevocationPage, error) {
-	limit = max(limit, 1)
+	doubt := s.replicas.doubt()
+	if doubt != nil && !s.clustered() {
+		return pawl.RevocationPage{}, doubt
+	}
 	at, known := parsePosition(after)
 	if !known {
 		at = position{}
 	}
-	heads, err := s.heads(ctx)
-	if err != nil {
-		return pawl.RevocationPage{}, err
+	l := look{Store: s, limit: max(limit, 1)}
+	page := l.read(ctx, at, known)
+	if l.nothing() {
+		return pawl.RevocationPage{}, joined(l.unread[:])
 	}
-	pieces, lost, err := s.read(ctx, at, heads, limit)
-	if err == nil && lost { // by a fail-over, or it was put back from a backup
-		known, at = false, position{}
-		pieces, _, err = s.read(ctx, at, heads, limit)
+	return page, joined(append(l.unread[:], doubt))
+}
+
+// look is one look at the log. A partition that cannot be read stays where it is.
+type look struct {
+	*Store
+	limit  int
+	unread [partitions]error
+}
+
+func (l *look) nothing() bool {
+	for _, err := range l.unread {
+		if err == nil {
+			return false
+		}
 	}
-	if err != nil {
-		return pawl.RevocationPage{}, err
+	return true
+}
+
+func (l *look) read(ctx context.Context, at position, known bool) pawl.RevocationPage {
+	heads := l.heads(ctx)
+	pieces, lost := l.pieces(ctx, at, heads)
+	if lost { // by a fail-over, or it was put back from a backup
+		known, at = false, l.anew()
+		pieces, _ = l.pieces(ctx, at, heads)
 	}
-	page := merge(at, pieces, limit)
+	page := merge(at, pieces, l.limit)
 	page.Reset = !known
-	return page, nil
+	return page
+}
+
+// void is an entry that no log has. A partition that could not be read when the
+// others were read from the beginning is read so, too, once it can be, whatever it
+// has lost meanwhile.
+var void = entryID{micros: 1 << 62}
+
+// anew is where to read from once something was lost.
+func (l *look) anew() (at position) {
+	for p, err := range l.unread {
+		if err != nil {
+			at[p] = void
+		}
+	}
+	return at
 }
 
 // heads gives the newest entry ever of each partition's log.
-func (s *Store) heads(ctx context.Context) (heads position, err error) {
-	if err := ctx.Err(); err != nil {
-		return heads, err
-	}
-	texts, err := s.getAll(ctx, s.layout.heads())
-	if err != nil {
-		return heads, err
-	}
+func (l *look) heads(ctx context.Context) (heads position) {
+	texts := l.getAll(ctx, l.layout.heads(), &l.unread)
 	for p, text := range texts {
 		var ok bool
 		if heads[p], ok = parseEntryID(text); !ok {
-			return heads, errDamaged
+			l.unread[p] = errDamaged
 		}
 	}
-	return heads, nil
-}
-
-// getAll reads keys, one of each partition: by one command, where the server has
-// no slots.
-func (s *Store) getAll(ctx context.Context, keys []string) ([]string, error) {
-	texts := make([]string, len(keys))
-	b := s.client.B()
-	if s.client.Mode() != rueidis.ClientModeCluster {
-		all, err := s.client.Do(ctx, b.Mget().Key(keys...).Build()).ToArray()
-		if err == nil && len(all) != len(keys) {
-			err = errDamaged
-		}
-		for i, m := range all {
-			texts[i] = bytesOf(m)
-		}
-		return texts, fault(err)
-	}
-	commands := make([]rueidis.Completed, len(keys))
-	for i, key := range keys {
-		commands[i] = b.Get().Key(key).Build()
-	}
-	for i, r := range s.client.DoMulti(ctx, commands...) {
-		text, err := r.ToString()
-		if err != nil && !rueidis.IsRedisNil(err) {
-			return nil, fault(err)
-		}
-		texts[i] = text
-	}
-	return texts, nil
+	return heads
 }
 
 // piece is what was read of a partition's log.
@@ -98,36 +100,40 @@ type piece struct {
 
 type entry struct {
 	id entryID
-	token.Revocation
+	pawl.LoggedEnd
 }
 
-// read reads the partitions in which something is new. lost says that an entry
+// pieces reads the partitions in which something is new. lost says that an entry
 // at which the position stands is not known there any more.
-func (s *Store) read(ctx context.Context, at, heads position, limit int) (pieces []piece, lost bool, err error) {
+func (l *look) pieces(ctx context.Context, at, heads position) (pieces []piece, lost bool) {
+	var due []piece
 	for p := range partitions {
-		if heads[p] != at[p] {
-			pieces = append(pieces, piece{partition: p, head: heads[p]})
+		if heads[p] != at[p] && l.unread[p] == nil {
+			due = append(due, piece{partition: p, head: heads[p]})
 		}
 	}
-	if len(pieces) == 0 {
-		return nil, false, nil
+	if len(due) == 0 {
+		return nil, false
 	}
 	// A share of the page of each, so that long logs are not read 64 times over.
-	count := min(limit, 4*limit/len(pieces)+1)
-	calls := make([]call, len(pieces))
-	for i, piece := range pieces {
+	count := min(l.limit, 4*l.limit/len(due)+1)
+	calls := make([]call, len(due))
+	for i, piece := range due {
 		p := piece.partition
-		calls[i] = call{logScript, []string{s.layout.log(p)}, []string{at[p].String(), strconv.Itoa(count)}}
+		calls[i] = call{logScript, []string{l.layout.log(p)}, []string{at[p].String(), strconv.Itoa(count)}}
 	}
-	for i, r := range s.doAll(ctx, calls) {
-		known, err := pieces[i].fill(r)
+	for i, r := range l.doAll(ctx, calls) {
+		piece := due[i]
+		known, err := piece.fill(r)
 		if err != nil {
-			return nil, false, err
+			l.unread[piece.partition] = err
+			continue
 		}
 		lost = lost || !known
-		pieces[i].more = pieces[i].cut(count)
+		piece.more = piece.cut(count)
+		pieces = append(pieces, piece)
 	}
-	return pieces, lost, nil
+	return pieces, lost
 }
 
 // cut reports whether more entries follow those that were asked for.
@@ -163,25 +169,33 @@ func readEntry(f rueidis.XRangeEntry) (e entry, ok bool) {
 	id, ok := parseEntryID(f.ID)
 	at, err := strconv.ParseInt(f.FieldValues["a"], 10, 64)
 	nb, nbErr := strconv.ParseUint(f.FieldValues["n"], 10, 64)
-	e = entry{id, token.Revocation{
-		Kind: f.FieldValues["k"], ID: f.FieldValues["i"], Reason: f.FieldValues["r"],
-		NotBefore: fromSeconds(nb), At: time.UnixMilli(at).UTC(),
+	e = entry{id, pawl.LoggedEnd{
+		Revocation: token.Revocation{
+			Kind: f.FieldValues["k"], ID: f.FieldValues["i"], Reason: f.FieldValues["r"],
+			NotBefore: fromSeconds(nb), At: time.UnixMilli(at).UTC(),
+		},
+		User: f.FieldValues["u"], // earlier releases wrote neither
+		Keep: f.FieldValues["k2"],
 	}}
 	if e.Kind == token.KindSession {
 		e.ID = sidText(e.ID)
 	}
+	if e.Keep != "" {
+		e.Keep = sidText(e.Keep)
+	}
 	return e, ok && err == nil && nbErr == nil
 }
 
-// merge puts the pieces in one order, as far as they reach: behind the last entry
-// of a piece that has more, entries may come that were not read.
-func merge(at position, pieces []piece, limit int) (page pawl.RevocationPage) {
-	type placed struct {
-		entry
-		partition int
-	}
-	var all []placed
-	reach := ^uint64(0)
+// placed is an entry with its partition.
+type placed struct {
+	entry
+	partition int
+}
+
+// inOrder puts the pieces in one order. They reach so far: behind the last entry of
+// a piece that has more, entries may come that were not read.
+func inOrder(pieces []piece) (all []placed, reach uint64) {
+	reach = everything
 	for _, p := range pieces {
 		for _, e := range p.entries {
 			all = append(all, placed{e, p.partition})
@@ -193,15 +207,30 @@ func merge(at position, pieces []piece, limit int) (page pawl.RevocationPage) {
 	slices.SortFunc(all, func(a, b placed) int {
 		return cmp.Or(cmp.Compare(a.id.micros, b.id.micros), cmp.Compare(a.partition, b.partition))
 	})
+	return all, reach
+}
+
+const everything = ^uint64(0)
+
+// merge makes a page of the pieces. Everyone's end is in the log of each partition,
+// and is given once.
+func merge(at position, pieces []piece, limit int) (page pawl.RevocationPage) {
+	all, reach := inOrder(pieces)
+	given := map[pawl.LoggedEnd]bool{}
 	for _, e := range all {
-		if page.More = len(page.Entries) == limit || e.id.micros > reach; page.More {
+		repeated := e.Kind == token.KindAll && given[e.LoggedEnd]
+		if page.More = !repeated && len(page.Entries) == limit || e.id.micros > reach; page.More {
 			break
 		}
 		at[e.partition] = e.id
+		if repeated {
+			continue
+		}
+		given[e.LoggedEnd] = true
 		e.Cursor = at.String()
-		page.Entries = append(page.Entries, e.Revocation)
+		page.Entries = append(page.Entries, e.LoggedEnd)
 	}
-	page.More = page.More || reach != ^uint64(0)
+	page.More = page.More || reach != everything
 	if !page.More {
 		pass(&at, pieces)
 	}

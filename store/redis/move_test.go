@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/internal/servertest"
 )
@@ -58,4 +60,40 @@ func TestCallsWaitForASlotThatMoves(t *testing.T) {
 	if log := logOf(t, s); len(log) != 1 || log[0].ID != ending.ID {
 		t.Errorf("the log: %+v", log)
 	}
+}
+
+// SECURITY 86: ends whose slot is moving wait for the replica of the node that made them.
+func TestEndsWaitWhereTheirSlotMoves(t *testing.T) {
+	servers := servertest.StartCluster(t)
+	user := on(openTest(t, servers.URL), 0, 0)
+	at := int(slot(newLayout(defaultPrefix).tags[partition(user)]))
+	from, to, replica := servers.Nodes[0], servers.Nodes[1], servers.Nodes[4]
+	s := openTest(t, servers.URL+"&replicas=1")
+	var all []pawl.Session
+	for range 6 {
+		all = append(all, newIdle(t, s, user))
+	}
+	try := func(state string, rec pawl.Session, want bool) {
+		t.Helper()
+		_, err := s.End(t.Context(), rec.SessionKey, api.ReasonSignedOut, noon)
+		if (err == nil) != want {
+			t.Errorf("%s: acknowledged %v: %v", state, err == nil, err)
+		}
+	}
+	try("before it moves", all[5], true) // all keys of the partition are there
+	servers.BeginMove(strconv.Itoa(at), from, to)
+	host, port, _ := net.SplitHostPort(to.Addr)
+	keys := strings.Fields(from.Do("CLUSTER", "GETKEYSINSLOT", strconv.Itoa(at), "10"))
+	from.Do(append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, keys...)...)
+	try("asked", all[0], true)
+	replica.Signal(syscall.SIGSTOP)
+	try("asked, and the replica hangs", all[1], false)
+	try("once more", all[1], false)
+	replica.Signal(syscall.SIGCONT)
+	try("asked again", all[1], true)
+	servers.MoveSlot(strconv.Itoa(at), from, to)
+	replica.Signal(syscall.SIGSTOP)
+	try("moved, and the replica hangs", all[2], false)
+	replica.Signal(syscall.SIGCONT)
+	try("moved", all[3], true)
 }

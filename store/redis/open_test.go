@@ -36,6 +36,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"an unknown parameter", "redis://u:hunter2@" + server.Addr + "?timeout=hunter2", `unknown parameter "timeout"`},
 		{"no number of a database", "redis://u:hunter2@" + server.Addr + "/hunter2", "number of a database"},
 		{"braces", "redis://u:hunter2@" + server.Addr + "?prefix={x}", "without braces"},
+		{"no number of replicas", "redis://u:hunter2@" + server.Addr + "?replicas=hunter2", "how many replicas"},
 		{"TLS without TLS", "redis://u:hunter2@" + server.Addr + "?ca=x", "write rediss://"},
 		{"no such file", "rediss://u:hunter2@" + server.Addr + "?ca=/nonexistent", "no such file"},
 		{"no certificate", "rediss://u:hunter2@" + server.Addr + "?ca=/dev/null", "no certificate"},
@@ -89,6 +90,17 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: opened", name)
 		}
 	}
+}
+
+// Sentinels and the nodes of a Cluster name addresses, which are dialled by TLS.
+func TestTLSOfSentinelAndCluster(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := newAuthority(t, filepath.Join(dir, "ca.pem"))
+	ca.issue(t, filepath.Join(dir, "server"))
+	files := servertest.TLS{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "server.pem"), Key: filepath.Join(dir, "server.key")}
+	t.Run("Cluster", func(t *testing.T) { suite(t, servertest.StartTLSCluster(t, files)+"?ca="+url.QueryEscape(files.CA)) })
+	t.Run("Sentinel", func(t *testing.T) { suite(t, servertest.StartTLSSentinel(t, files)+"&ca="+url.QueryEscape(files.CA)) })
 }
 
 // authority issues certificates for 127.0.0.1.

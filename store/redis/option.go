@@ -26,21 +26,57 @@ const (
 	waiters       = 64              // connections that wait for replicas at a time
 )
 
-var parameters = []string{"addr", "sentinel", "master_set", "sentinel_user", "sentinel_password", "prefix", "ca", "cert", "key", "server_name"}
+var parameters = []string{"addr", "sentinel", "master_set", "sentinel_user", "sentinel_password", "prefix", "replicas", "ca", "cert", "key", "server_name"}
+
+// address is what a URL says.
+type address struct {
+	option   rueidis.ClientOption
+	prefix   string
+	replicas int // below 0: it does not say
+}
 
 // parseURL reads what Open documents. Its errors quote nothing but names: there
 // may be a password in any other part.
-func parseURL(text string) (o rueidis.ClientOption, prefix string, err error) {
+func parseURL(text string) (a address, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.Scheme != "redis" && u.Scheme != "rediss" {
-		return o, "", errors.New("redis: the address must be a URL such as redis://user:password@127.0.0.1:6379/0, or rediss://… by TLS; a password must be percent-encoded")
+		return a, errors.New("redis: the address must be a URL such as redis://user:password@127.0.0.1:6379/0, or rediss://… by TLS; a password must be percent-encoded")
 	}
 	q := u.Query()
 	for name := range q {
 		if !slices.Contains(parameters, name) {
-			return o, "", fmt.Errorf("redis: the URL has an unknown parameter %q; known are %s", name, strings.Join(parameters, ", "))
+			return a, fmt.Errorf("redis: the URL has an unknown parameter %q; known are %s", name, strings.Join(parameters, ", "))
 		}
 	}
+	if a.option, err = clientOption(u, q); err != nil {
+		return a, err
+	}
+	if a.replicas, err = replicasOf(q); err != nil {
+		return a, err
+	}
+	a.prefix = defaultPrefix
+	if q.Has("prefix") {
+		a.prefix = q.Get("prefix")
+	}
+	if strings.ContainsAny(a.prefix, "{}") {
+		return a, errors.New("redis: the prefix must be without braces: they say where in a cluster a key lies")
+	}
+	return a, nil
+}
+
+func replicasOf(q url.Values) (int, error) {
+	if !q.Has("replicas") {
+		return -1, nil
+	}
+	const most = 100 // nobody has as many
+	n, err := strconv.Atoi(q.Get("replicas"))
+	if err != nil || n < 0 || n > most {
+		return 0, errors.New("redis: replicas must be how many replicas an end waits for, such as 1; 0 for as many as are connected, one at most")
+	}
+	return n, nil
+}
+
+func clientOption(u *url.URL, q url.Values) (o rueidis.ClientOption, err error) {
 	master := cmp.Or(q.Get("sentinel"), q.Get("master_set"))
 	o.Username = u.User.Username()
 	o.Password, _ = u.User.Password()
@@ -49,15 +85,8 @@ func parseURL(text string) (o rueidis.ClientOption, prefix string, err error) {
 	}
 	if path := strings.Trim(u.Path, "/"); path != "" {
 		if o.SelectDB, err = strconv.Atoi(path); err != nil || o.SelectDB < 0 {
-			return o, "", errors.New("redis: the path of the URL must be the number of a database, such as /0")
+			return o, errors.New("redis: the path of the URL must be the number of a database, such as /0")
 		}
-	}
-	prefix = defaultPrefix
-	if q.Has("prefix") {
-		prefix = q.Get("prefix")
-	}
-	if strings.ContainsAny(prefix, "{}") {
-		return o, "", errors.New("redis: the prefix must be without braces: they say where in a cluster a key lies")
 	}
 	if u.Scheme == "rediss" {
 		o.TLSConfig, err = tlsConfig(q)
@@ -68,7 +97,7 @@ func parseURL(text string) (o rueidis.ClientOption, prefix string, err error) {
 		MasterSet: master, Username: q.Get("sentinel_user"), Password: q.Get("sentinel_password"),
 		TLSConfig: o.TLSConfig, Dialer: net.Dialer{Timeout: dialPatience}, TopologyRefreshInterval: time.Second,
 	}
-	return tuned(o), prefix, err
+	return tuned(o), err
 }
 
 // tuned sets what no URL says. Nothing is sent again by itself: of a write that

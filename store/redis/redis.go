@@ -32,11 +32,13 @@ var (
 
 // Options of [Open]. The zero value is what a server wants.
 type Options struct {
-	// Replicas is how many replicas shall have an end before it is answered; 0
-	// means 1. Where fewer are connected, as many as there are.
+	// Replicas is how many replicas must have an end before it is answered, where
+	// the URL does not say it: with fewer it is an error, though the end stands, and
+	// the log of a primary that has fewer is not believed. 0: one, if any is
+	// connected, and no error without.
 	Replicas int
-	// ReplicaWait bounds the wait for them; 0 means 100 ms, below that there is
-	// none. When it is over, the end is answered all the same: the primary has it.
+	// ReplicaWait bounds the wait for them. 0 means 1 s, and 100 ms without Replicas,
+	// where below 0 means none.
 	ReplicaWait time.Duration
 	// Log is told of trouble that no call returns; nil means [slog.Default].
 	Log *slog.Logger
@@ -53,6 +55,9 @@ type Store struct {
 	sweep          sweeping
 	unacknowledged atomic.Uint64 // ends
 	behind         atomic.Bool   // the last one
+	replicas       acks
+	evictions      evictions
+	links          links
 
 	nudges  chan struct{}
 	stop    context.CancelFunc // of what runs in the background
@@ -74,28 +79,22 @@ type Store struct {
 //	                   master_set is the same
 //	sentinel_user, sentinel_password
 //	prefix             of all keys; "pawl:" if there is none. No braces
+//	replicas           how many replicas must have an end; 0 if there is none
 //	ca                 a PEM file: who vouches for the servers, instead of the system's
 //	cert, key          PEM files: who we are, for servers that ask
 //	server_name        in the servers' certificates, instead of their addresses
 //
 // A Cluster has database 0 only. Errors say what to do and quote no password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	option, prefix, err := parseURL(url)
+	u, err := parseURL(url)
 	if err != nil {
 		return nil, err
 	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	if o.Replicas == 0 {
-		o.Replicas = 1
-	}
-	if o.ReplicaWait == 0 {
-		o.ReplicaWait = 100 * time.Millisecond
-	}
-	s := &Store{layout: newLayout(prefix), o: o, id: rand.Text(), nudges: make(chan struct{}, 1)}
-	if s.client, err = rueidis.NewClient(option); err != nil {
-		return nil, unreachable(option.InitAddress, err)
+	s := &Store{layout: newLayout(u.prefix), o: o.with(u.replicas), id: rand.Text(), nudges: make(chan struct{}, 1)}
+	s.replicas.want = s.o.Replicas
+	u.option.DialCtxFn = s.links.dial
+	if s.client, err = rueidis.NewClient(u.option); err != nil {
+		return nil, unreachable(u.option.InitAddress, err)
 	}
 	if err := s.check(ctx); err != nil {
 		s.client.Close()
@@ -104,7 +103,26 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.running.Go(func() { s.listen(background) })
+	s.running.Go(func() { s.watch(background) })
 	return s, nil
+}
+
+// with sets what is not set. replicas is what the URL says, below 0 for nothing.
+func (o Options) with(replicas int) Options {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if replicas >= 0 {
+		o.Replicas = replicas
+	}
+	o.Replicas = max(o.Replicas, 0)
+	switch {
+	case o.Replicas > 0 && o.ReplicaWait <= 0:
+		o.ReplicaWait = time.Second
+	case o.ReplicaWait == 0:
+		o.ReplicaWait = 100 * time.Millisecond
+	}
+	return o
 }
 
 // Close waits for nobody: calls under way fail.

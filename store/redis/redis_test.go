@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -63,24 +64,39 @@ func suite(t *testing.T, address string) {
 // allowed is what a user of the server must be allowed, as docs/redis.md says.
 const allowed = "-@all +ping +hello +select +client|setname +info +role +wait +time +subscribe +unsubscribe +publish " +
 	"+evalsha +eval +get +mget +set +del +exists +pttl +pexpire +hget +hmget +hset +hdel +hlen +hkeys +hexists +hgetall " +
-	"+xadd +xrange +xdel +xinfo|stream +cluster|slots +cluster|shards"
+	"+xadd +xrange +xdel +xinfo|stream +asking +cluster|slots +cluster|shards"
 
-// The suite runs as a user who may do what is needed, and nothing else.
+func TestTheManualListsWhatAUserNeeds(t *testing.T) {
+	text, err := os.ReadFile("../../docs/redis.md")
+	if err != nil || !strings.Contains(string(text), " "+allowed+"\n") {
+		t.Errorf("docs/redis.md does not have %q: %v", allowed, err)
+	}
+}
+
+// limited is the address with a user who may do what is needed, and nothing else.
+func limited(address string, servers ...*servertest.Redis) string {
+	for _, server := range servers {
+		server.Do(append([]string{"ACL", "SETUSER", "pawl", "on", ">secret", "~*", "&*"}, strings.Fields(allowed)...)...)
+	}
+	return strings.Replace(address, "://", "://pawl:secret@", 1)
+}
+
 func TestSingle(t *testing.T) {
 	server := servertest.StartRedis(t)
-	server.Do(append([]string{"ACL", "SETUSER", "pawl", "on", ">secret", "~*", "&*"}, strings.Fields(allowed)...)...)
+	address := limited(server.URL+"/0", server)
 	server.Do("ACL", "SETUSER", "default", "-@all", "+ping")
-	suite(t, "redis://pawl:secret@"+server.Addr+"/0")
+	suite(t, address)
 }
 
 func TestSentinel(t *testing.T) {
 	servers := servertest.StartSentinel(t, 1)
 	servers.DownAfter(time.Minute)
-	suite(t, servers.URL)
+	suite(t, limited(servers.URL, servers.Nodes...))
 }
 
 func TestCluster(t *testing.T) {
-	suite(t, servertest.StartCluster(t, "--cluster-node-timeout", "60000").URL)
+	servers := servertest.StartCluster(t, "--cluster-node-timeout", "60000")
+	suite(t, limited(servers.URL, servers.Nodes...))
 }
 
 func BenchmarkStore(b *testing.B) {

@@ -82,6 +82,7 @@ func (s *Store) once(ctx context.Context, c call) rueidis.RedisResult {
 	if unknownScript(r.Error()) { // so nothing was done
 		r = s.client.Do(ctx, c.byText(s.client.B()))
 	}
+	s.noticeDemoted(r.Error())
 	return r
 }
 

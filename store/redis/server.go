@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Now is the time by the server's clock, of the one that holds what the partitions
@@ -34,12 +36,9 @@ var timeScript = newScript("time")
 // Stats gives how much memory the servers use, in bytes, of all primaries
 // together and with whatever else they hold. Nothing waits in this process.
 func (s *Store) Stats() (waiting int, bytes int64) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	for _, n := range s.client.Nodes() {
-		text, err := n.Do(ctx, n.B().Info().Section("memory", "replication").Build()).ToString()
-		if err == nil && info(text, "role") != "slave" {
-			used, _ := strconv.ParseInt(info(text, "used_memory"), 10, 64)
+	for _, i := range s.inform(context.Background(), "memory", "replication") {
+		if i.err == nil && info(i.text, "role") != "slave" {
+			used, _ := strconv.ParseInt(info(i.text, "used_memory"), 10, 64)
 			bytes += used
 		}
 	}
@@ -62,29 +61,32 @@ func (s *Store) check(ctx context.Context) error {
 	if _, err := s.Now(ctx); err != nil {
 		return err
 	}
-	for addr, n := range s.client.Nodes() {
-		text, err := n.Do(ctx, n.B().Info().Section("server", "memory", "persistence").Build()).ToString()
-		if err != nil {
-			continue // another node of a cluster may be away
+	for addr, i := range s.inform(ctx, "server", "memory", "stats", "persistence", "replication", "keyspace") {
+		switch {
+		case refusesInfo(i.err):
+			return fmt.Errorf("redis: %s does not answer INFO (%w): grant the user +info, by which Pawl sees whether the server evicts what ended sessions", addr, i.err)
+		case i.err != nil: // another node of a cluster may be away
+			continue
 		}
-		if err := s.checkServer(addr, text); err != nil {
+		if err := s.checkServer(addr, i.text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// refusesInfo holds where the user may not ask, or the command is hidden.
+func refusesInfo(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && (strings.HasPrefix(e.Error(), "NOPERM") || strings.Contains(e.Error(), "unknown command"))
+}
+
 func (s *Store) checkServer(addr, text string) error {
 	if major, _ := strconv.Atoi(strings.Split(info(text, "redis_version"), ".")[0]); major < 7 {
 		return fmt.Errorf("redis: %s is Redis %s; Pawl needs 7.0 or later", addr, info(text, "redis_version"))
 	}
-	policy := info(text, "maxmemory_policy")
-	switch {
-	case info(text, "maxmemory") == "0", policy == "noeviction":
-	case strings.HasPrefix(policy, "allkeys"):
-		return fmt.Errorf("redis: %s evicts any key when its memory is full (maxmemory-policy %s): what was ended could live again; set maxmemory-policy noeviction", addr, policy)
-	default:
-		s.o.Log.Warn("Redis evicts sessions when its memory is full: people would be signed out. Set maxmemory-policy noeviction", "server", addr, "policy", policy)
+	if err := s.firstEviction(addr, text); err != nil {
+		return err
 	}
 	if info(text, "aof_enabled") == "0" {
 		s.o.Log.Warn("Redis writes no append-only file: a crash loses what was written since its last snapshot. Set appendonly yes", "server", addr)

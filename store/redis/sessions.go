@@ -81,7 +81,13 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 	if err != nil {
 		return nil, fault(err)
 	}
-	return created(rec.User, r)
+	evicted, err := created(rec.User, r)
+	if len(evicted) > 0 {
+		if err := s.awaitKey(ctx, s.layout.log(p)); err != nil {
+			return nil, fault(err)
+		}
+	}
+	return evicted, err
 }
 
 // created reads what the script answers: a word, and the sessions that it ended.
@@ -147,11 +153,15 @@ func (s *Store) End(ctx context.Context, k pawl.SessionKey, reason string, at ti
 	if err != nil {
 		return false, ctx.Err()
 	}
-	p := partition(k.User)
+	return s.end(ctx, k.User, sid, reason, at, first)
+}
+
+func (s *Store) end(ctx context.Context, user, sid, reason string, at time.Time, when string) (bool, error) {
+	p := partition(user)
 	ended, err := s.replicated(ctx, call{
 		endScript,
-		[]string{s.layout.user(k.User), s.layout.everyone(p), s.layout.log(p), s.layout.head(p)},
-		[]string{s.layout.channel(), newTag(), sid, reason, decimal(millis(at)), packEnded(at, reason)},
+		[]string{s.layout.user(user), s.layout.everyone(p), s.layout.log(p), s.layout.head(p)},
+		[]string{s.layout.channel(), newTag(), user, sid, reason, decimal(millis(at)), packEnded(at, reason), when},
 	}).AsInt64()
 	return ended == 1, fault(err)
 }

@@ -1,4 +1,4 @@
-#!lua flags=no-writes
+#!lua flags=allow-oom
 -- How many sessions of a few users are live, whose keys follow everyone's. An
 -- entry of the register that has outlived its user counts for nothing.
 local all, at, n = redis.call('HGET', KEYS[1], 'm'), tonumber(ARGV[1]), 0

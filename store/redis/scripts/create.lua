@@ -25,18 +25,21 @@ if limit > 0 then
     return a.created < b.created or a.created == b.created and a.sid < b.sid
   end)
   for i = 1, #live - limit + 1 do
-    local s = live[i]
-    redis.call('HSET', user, s.sid .. 'e', ended)
-    append(log, head, channel, tag, 'session', s.sid, reason, 0, at)
-    answer[#answer + 1] = {s.sid, s.hot, s.c, s.l, ended}
+    answer[#answer + 1] = {live[i].sid, live[i].hot, live[i].c, live[i].l, ended}
   end
 end
 
 registered(user, register, name)
+signed_in(everyone, auth_time(cold))
+for i = 2, #answer do
+  append(log, head, channel, tag, 'session', answer[i][1], reason, 0, at, 'u', name)
+end
+for i = 2, #answer do
+  redis.call('HSET', user, answer[i][1] .. 'e', ended)
+end
 redis.call('HSET', user, sid, hot, sid .. 'c', cold)
 if label ~= '' then
   redis.call('HSET', user, sid .. 'l', label)
 end
 extend(user, life)
-signed_in(everyone, auth_time(cold))
 return answer

@@ -1,11 +1,17 @@
 #!lua flags=allow-oom
--- The end of a session and its log entry.
+-- The end of a session and its log entry. again says that the session is known to
+-- have ended: where it is not there, its entry is written all the same.
 local user, everyone, log, head = unpack(KEYS)
-local channel, tag, sid, reason, at, ended = unpack(ARGV)
+local channel, tag, name, sid, reason, at, ended, again = unpack(ARGV)
 local cold, before, own = unpack(redis.call('HMGET', user, sid .. 'c', sid .. 'e', 'm'))
-if not cold or before or auth_time(cold) <= covered(own, redis.call('HGET', everyone, 'm')) then
+if not cold and again == '' then
   return 0
 end
-redis.call('HSET', user, sid .. 'e', ended)
-append(log, head, channel, tag, 'session', sid, reason, 0, at)
+if cold and (before or auth_time(cold) <= covered(own, redis.call('HGET', everyone, 'm'))) then
+  return 0
+end
+append(log, head, channel, tag, 'session', sid, reason, 0, at, 'u', name)
+if cold then
+  redis.call('HSET', user, sid .. 'e', ended)
+end
 return 1

@@ -77,14 +77,38 @@ local function signed_in(everyone, auth)
   end
 end
 
--- append writes a log entry. Its id is the time in microseconds, always later
--- than the one before, and a random number, so that an entry that takes the place
--- of a lost one is known from it. head is the id of the newest entry ever.
-local function append(log, head, channel, tag, kind, id, reason, nb, at)
+-- last_id is the time of the latest id that the log has had, 0 where there is none.
+local function last_id(log)
+  local info = redis.pcall('XINFO', 'STREAM', log)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      return tonumber(string.match(info[i + 1], '^%d+'))
+    end
+  end
+  return 0
+end
+
+-- append writes a log entry; field and value are what only some kinds have. It
+-- comes before the record that it tells of: a script is not rolled back, so that
+-- where it fails here nothing has ended without an entry. Its id is the time in
+-- microseconds, always later than the one before, and a random number, so that an
+-- entry that takes the place of a lost one is known from it. head is the id of the
+-- newest entry ever; where it was lost, the log knows the time of its latest.
+local function append(log, head, channel, tag, kind, id, reason, nb, at, field, value)
   local t = redis.call('TIME')
-  local last = tonumber(string.match(redis.call('GET', head) or '0', '^%d+'))
-  local entry = string.format('%.0f-%s', math.max(t[1] * 1000000 + t[2], last + 1), tag)
-  redis.call('XADD', log, entry, 'k', kind, 'i', id, 'r', reason, 'n', nb, 'a', at)
+  local now = t[1] * 1000000 + t[2]
+  local function named(last)
+    return string.format('%.0f-%s', math.max(now, last + 1), tag)
+  end
+  local fields = {'k', kind, 'i', id, 'r', reason, 'n', nb, 'a', at}
+  if field and value ~= '' then
+    fields[11], fields[12] = field, value
+  end
+  local entry = named(tonumber(string.match(redis.call('GET', head) or '0', '^%d+')))
+  if type(redis.pcall('XADD', log, entry, unpack(fields))) == 'table' then
+    entry = named(last_id(log))
+    redis.call('XADD', log, entry, unpack(fields))
+  end
   redis.call('SET', head, entry)
-  redis.call('PUBLISH', channel, '')
+  redis.pcall('PUBLISH', channel, '') -- those who follow look all the same
 end

@@ -1,6 +1,7 @@
-#!lua flags=no-writes
+#!lua flags=allow-oom
 -- A piece of a partition's log: whether the log knows the entry after which it
--- is read, and what follows. An entry that was swept counts as known.
+-- is read, and what follows. An entry that was swept counts as known. A script that
+-- might write is refused by a replica.
 local log = KEYS[1]
 local after, count = unpack(ARGV)
 if redis.call('EXISTS', log) == 0 then

@@ -26,7 +26,7 @@ func openTest(t *testing.T, url string) *Store {
 	return s
 }
 
-func logOf(t *testing.T, s *Store) []token.Revocation {
+func logOf(t *testing.T, s *Store) []pawl.LoggedEnd {
 	t.Helper()
 	page, err := s.Revocations(t.Context(), "", 1000)
 	if err != nil || page.More {
@@ -100,5 +100,68 @@ func TestAnEndOfEveryoneThatIsGivenUp(t *testing.T) {
 	}
 	if len(marks) != 1 {
 		t.Errorf("the partitions differ: %v", marks)
+	}
+}
+
+// SECURITY 86: each partition's log has everyone's end, so that one that loses the end shows it.
+func TestEveryonesEndIsInEveryLog(t *testing.T) {
+	server := servertest.StartRedis(t)
+	s := openTest(t, server.URL)
+	if _, err := s.EndAll(t.Context(), api.ReasonEndedByAdmin, noon); err != nil {
+		t.Fatal(err)
+	}
+	for p := range partitions {
+		if n := server.Do("XLEN", s.layout.log(p)); n != "1" {
+			t.Errorf("partition %d: %s entries", p, n)
+		}
+	}
+	page := after(t, s, "", 1)
+	if len(page.Entries) != 1 || page.More {
+		t.Errorf("it is given more than once: %+v", page)
+	}
+	const lost = 7 // as after a fail-over
+	server.Do("DEL", s.layout.log(lost), s.layout.head(lost), s.layout.everyone(lost))
+	if page := after(t, s, page.Cursor, 1); !page.Reset {
+		t.Errorf("a partition has lost it: %+v", page)
+	}
+	e := page.Entries[0]
+	if wrote, err := s.EndAgain(t.Context(), e); !wrote || err != nil {
+		t.Error(wrote, err)
+	}
+	if wrote, err := s.EndAgain(t.Context(), e); wrote || err != nil {
+		t.Error(wrote, err)
+	}
+	for p, want := range map[int]string{lost: "1", lost + 1: "1"} {
+		if n := server.Do("XLEN", s.layout.log(p)); n != want {
+			t.Errorf("partition %d: %s entries", p, n)
+		}
+	}
+}
+
+// To finish what was cut short before a complete end would end what began since.
+func TestACompleteEndOfEveryoneStrikesEarlierNotes(t *testing.T) {
+	s := openTest(t, servertest.StartRedis(t).URL)
+	now, err := s.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := decimal(millis(now.Add(-2*endingPatience))) + " " + decimal(millis(noon)) + " " + api.ReasonEndedByAdmin + " 1"
+	bump := call{bumpScript, []string{s.layout.everyone(home), s.layout.ending()}, []string{decimal(seconds(noon)), api.ReasonEndedByAdmin, note}}
+	if err := s.do(t.Context(), bump).Error(); err != nil {
+		t.Fatal(err)
+	}
+	mark, err := s.EndAll(t.Context(), api.ReasonEndedByAdmin, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := storetest.NewSession("u", noon.Add(time.Minute))
+	if _, err := s.Create(t.Context(), rec, mark, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sweep(t.Context(), noon, noon.Add(-time.Hour), 10); err != nil {
+		t.Fatal(err)
+	}
+	if got, mark, err := s.Get(t.Context(), rec.SessionKey); err != nil || !got.Live(mark, noon) {
+		t.Errorf("a session that began since is ended: %v, %v", mark, err)
 	}
 }
