@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,9 @@ type Options struct {
 	ReplicaWait time.Duration
 	// Log is told of trouble that no call returns; nil means [slog.Default].
 	Log *slog.Logger
+	// Dial connects to a server or a Sentinel, for networks that need another way
+	// than a [net.Dialer]. TLS, where the URL asks for it, is spoken on top.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Store is a session store and a throttle in Redis. All methods are safe for
@@ -93,6 +97,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.ReplicaWait == 0 {
 		o.ReplicaWait = 100 * time.Millisecond
 	}
+	dialBy(&option, o.Dial)
 	s := &Store{layout: newLayout(prefix), o: o, id: rand.Text(), nudges: make(chan struct{}, 1)}
 	if s.client, err = rueidis.NewClient(option); err != nil {
 		return nil, unreachable(option.InitAddress, err)
