@@ -228,13 +228,6 @@ func (h *house) stored(t *testing.T, j *jar) (rec pawl.Session, mark pawl.Mark) 
 	return rec, mark
 }
 
-// network sets what is between the node and all servers of its store.
-func (n *node) network(f servertest.Fault) {
-	for _, p := range n.back {
-		p.Set(f)
-	}
-}
-
 // partition: a node that does not reach the store says so, within a bounded time,
 // and serves again by itself. The others go on.
 func (h *house) partition(t *testing.T) {

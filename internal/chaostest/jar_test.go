@@ -198,7 +198,7 @@ func (j *jar) reissue(ctx context.Context) reply {
 
 // check asks a node's guard about an access token.
 func (h *house) check(ctx context.Context, n *node, access string) reply {
-	return h.send(ctx, n, http.MethodGet, "/api/session", http.Header{"Authorization": {"Bearer " + access}}, nil)
+	return h.send(ctx, n, http.MethodGet, "/api/session", bearer(access), nil)
 }
 
 // claims of a refresh token that concern a client of this test.

@@ -2,7 +2,9 @@ package chaostest
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"strings"
 
 	"github.com/pawlauth/pawl"
@@ -29,7 +31,7 @@ func (r role) open(ctx context.Context) (s stores, err error) {
 		s.database, s.sessions = db, db
 	}
 	if r.Sessions != "" {
-		if s.sessions, err = redis.Open(ctx, r.Sessions, redis.Options{}); err != nil {
+		if s.sessions, err = redis.Open(ctx, r.Sessions, redis.Options{Dial: r.dial()}); err != nil {
 			return s, err
 		}
 	}
@@ -41,6 +43,20 @@ func (r role) open(ctx context.Context) (s stores, err error) {
 		s.now = s.clock.Now
 	}
 	return s, nil
+}
+
+// dial goes by the proxies, if there are any. A server without one is not reached.
+func (r role) dial() func(context.Context, string) (net.Conn, error) {
+	if r.Proxies == nil {
+		return nil
+	}
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		proxy, ok := r.Proxies[addr]
+		if !ok {
+			return nil, fmt.Errorf("no proxy leads to %s", addr)
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", proxy)
+	}
 }
 
 // close closes what was opened.
