@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ type house struct {
 	secret string // of the registered client "backend", which signs people in
 	sum    *tally
 	bound  time.Duration // by when every guard must refuse what was ended
+
+	changes atomic.Int64 // users whose password was changed
 
 	mu   sync.Mutex
 	rows map[string]int // "5-reissue" → how often nodes said so
