@@ -22,7 +22,13 @@ type settings struct {
 	took           time.Duration
 	pace           time.Duration // the longest pause of a client beyond the window
 	faults         bool
-	until          func() bool // without faults: when it is over sooner; nil: never
+	alternate      bool        // a loss and a killed node by turns, instead of all faults at random
+	until          func() bool // when it is over sooner; nil: never
+}
+
+// over reports whether the run need not go on.
+func (s settings) over(deadline time.Time) bool {
+	return time.Now().After(deadline) || s.until != nil && s.until()
 }
 
 func usual() settings {
@@ -30,6 +36,7 @@ func usual() settings {
 	if long() {
 		s.took = time.Minute
 	}
+	s.alternate = *chaosAlternate
 	if *chaosFor > 0 {
 		s.took = *chaosFor
 	}
@@ -102,7 +109,7 @@ func (h *house) faults(ctx context.Context, t *testing.T, s settings) {
 	t.Helper()
 	deadline := time.Now().Add(s.took)
 	if !s.faults {
-		for time.Now().Before(deadline) && !s.until() {
+		for !s.over(deadline) {
 			pause(ctx, 50*time.Millisecond)
 		}
 		return
@@ -113,8 +120,8 @@ func (h *house) faults(ctx context.Context, t *testing.T, s settings) {
 	}
 	t.Attr("seed", fmt.Sprint(seed))
 	lot := rand.New(rand.NewPCG(seed, 0))
-	next := h.drawn(lot)
-	for pause(ctx, time.Second); time.Now().Before(deadline); pause(ctx, time.Duration(200+lot.IntN(500))*time.Millisecond) {
+	next := h.drawn(lot, s.alternate)
+	for pause(ctx, time.Second); !s.over(deadline); pause(ctx, time.Duration(200+lot.IntN(500))*time.Millisecond) {
 		f := next()
 		h.sum.begins(f.name)
 		f.do(ctx, h, lot)
@@ -124,11 +131,11 @@ func (h *house) faults(ctx context.Context, t *testing.T, s settings) {
 	}
 }
 
-// drawn gives one fault after the other: by lot, or a loss and a killed node by
-// turns.
-func (h *house) drawn(lot *rand.Rand) func() fault {
+// drawn returns what draws one fault after the other: at random, or a loss and a
+// killed node by turns.
+func (h *house) drawn(lot *rand.Rand, alternate bool) func() fault {
 	all := h.allFaults()
-	if !*chaosAlternate || h.engine.fails == nil {
+	if !alternate || h.engine.fails == nil {
 		return func() fault { return all[lot.IntN(len(all))] }
 	}
 	turns := []fault{{name: "node killed", do: killNode}, {name: "fail-over that loses writes", do: failOver}}

@@ -121,7 +121,7 @@ func (j *jar) judge(r reply, sent time.Time) bool {
 		j.h.sum.bannedAgain.Add(1)
 	default:
 		j.h.sum.signOuts.Add(1)
-		j.h.sum.fault("signed out: %s, session %s of %v ago, generation %d: %v", j.user, j.id, time.Since(j.born).Round(time.Millisecond), j.generation(), r)
+		j.h.sum.fault("signed out: %s (%s), session %s of %v ago, generation %d: %v", j.user, j.label, j.id, time.Since(j.born).Round(time.Millisecond), j.generation(), r)
 	}
 	return false
 }
