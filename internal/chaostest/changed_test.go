@@ -9,9 +9,12 @@ import (
 	"github.com/pawlauth/pawl/api"
 )
 
+// changing is the label of sessions in which the password is changed.
+const changing = "changer"
+
 // changed: the user changes the password in another session, which goes on.
 func (h *house) changed(ctx, run context.Context, j *jar) string {
-	other := h.signIn(ctx, j.user, "changer")
+	other := h.signIn(ctx, j.user, changing)
 	if other == nil || !j.turnsFirst(ctx, run) {
 		return ""
 	}

@@ -61,3 +61,10 @@ func (h *house) endAll(ctx context.Context) bool {
 func bearer(access string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + access}}
 }
+
+// wentWithEveryone reports whether the reason is one that everyone's end explains.
+// A password change that it overtakes ends the session that was to go on, too.
+func (j *jar) wentWithEveryone(reason string) bool {
+	known := reason == api.ReasonEndedByAdmin || reason == api.ReasonPasswordChanged && j.label == changing
+	return known && j.h.sum.everyoneSince(j.asked)
+}

@@ -103,7 +103,7 @@ func evict(t *testing.T, h *house, s *subject) {
 
 func beginChange(t *testing.T, h *house) *subject {
 	user := changer(int(h.changes.Add(1)))
-	one, other := h.signIn(t.Context(), user, ""), h.signIn(t.Context(), user, "changer")
+	one, other := h.signIn(t.Context(), user, ""), h.signIn(t.Context(), user, changing)
 	if one == nil || other == nil {
 		t.Fatal("cannot sign in")
 	}

@@ -116,7 +116,7 @@ func (j *jar) judge(r reply, sent time.Time) bool {
 	case !r.answered(): // the run is over
 	case r.problem != nil && r.problem.Reason == api.ReasonUnknown && j.h.sum.mayHaveLost(j.asked, j.born):
 		j.h.sum.lostAtBirth.Add(1)
-	case r.problem != nil && r.problem.Reason == api.ReasonEndedByAdmin && j.h.sum.everyoneSince(j.asked): // it signs in again
+	case r.problem != nil && j.wentWithEveryone(r.problem.Reason): // it signs in again
 	case r.problem != nil && r.problem.Reason == api.ReasonEndedByAdmin && j.h.sum.failingOver(j.born):
 		j.h.sum.bannedAgain.Add(1)
 	default:
