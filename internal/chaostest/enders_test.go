@@ -152,7 +152,7 @@ func (j *jar) caught(since time.Time, r reply) (reason string) {
 	switch {
 	case !r.answered():
 		return ""
-	case r.status == http.StatusOK && s.mayHaveLost(since, time.Now()):
+	case r.status == http.StatusOK && s.mayHaveLostRotation(since, time.Now()):
 		s.lostRotation.Add(1)
 		return ""
 	case r.status == http.StatusOK:

@@ -167,11 +167,11 @@ func (h *house) signIn(ctx context.Context, user, label string) *jar {
 }
 
 // signsInAgain: the user, too, is made by a sign-in, and a fail-over in the middle
-// may lose them again; and one that everyone's end overtakes is refused.
+// may lose them again, also where only what was answered is kept; and one that everyone's end overtakes is refused.
 func (h *house) signsInAgain(r reply, began time.Time) bool {
 	switch {
 	case r.status == http.StatusNotFound:
-		return h.sum.mayHaveLost(began, time.Now())
+		return h.engine.durable || h.sum.mayHaveLost(began, time.Now())
 	case r.status == http.StatusUnauthorized:
 		return r.problem.Reason == api.ReasonEndedByAdmin && h.sum.everyoneSince(began)
 	}

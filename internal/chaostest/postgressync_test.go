@@ -75,6 +75,7 @@ func (s *synchronous) failOver(h *house, during func()) {
 // stalled has the standby receive nothing during the call, and then take over.
 // Nothing that was answered is lost; what was not may be.
 func (s *synchronous) stalled(h *house, during func()) {
+	defer h.sum.stalling()()
 	cutOff(s.t, s.standby)
 	during()
 	s.promote(h)

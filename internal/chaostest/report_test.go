@@ -41,14 +41,15 @@ func (h *house) report(t *testing.T, took time.Duration) {
 type remains struct {
 	what, why string
 	n         int64
+	unstored  bool // also where nothing that was answered is lost
 }
 
 func (s *tally) remaining() []remains {
 	return []remains{
-		{"sign-ins lost", "the store failed over to a copy without them: there is no record, and the next reissue is told unknown", s.lostAtBirth.Load()},
-		{"old tokens answered", "the store had lost their successor, which nobody had presented yet", s.lostRotation.Load()},
-		{"ended sessions answered early", "the store had lost the end, and not all nodes had applied it again yet", s.early.Load()},
-		{"sessions ended by an end from just before them", "the store had lost it when they signed in, in the same second, on a node that had not read it", s.bannedAgain.Load()},
+		{what: "sign-ins lost", why: "the store failed over to a copy without them: there is no record, and the next reissue is told unknown", n: s.lostAtBirth.Load()},
+		{what: "old tokens answered", why: "the store had lost their successor, which nobody had presented yet", n: s.lostRotation.Load(), unstored: true},
+		{what: "ended sessions answered early", why: "the store had lost the end, and not all nodes had applied it again yet", n: s.early.Load()},
+		{what: "sessions ended by an end from just before them", why: "the store had lost it when they signed in, in the same second, on a node that had not read it", n: s.bannedAgain.Load()},
 	}
 }
 
@@ -66,7 +67,7 @@ func (h *house) judge(t *testing.T) {
 		}
 	}
 	for _, r := range s.remaining() {
-		if h.engine.durable && r.n != 0 {
+		if h.engine.durable && r.n != 0 && !r.unstored {
 			t.Errorf("%d %s, where nothing that was answered can be lost", r.n, r.what)
 		}
 	}

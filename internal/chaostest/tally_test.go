@@ -31,6 +31,7 @@ type tally struct {
 	story  []string                   // the faults, with their times
 	waits  map[string][]time.Duration // by fault: how long requests were refused
 	losses []*loss
+	stalls []*loss         // of rotations that nobody answered, but a node may have read
 	kinds  map[string]int  // ended sessions by reason
 	felt   []time.Duration // from the answer to an end until all nodes refused the access token
 
@@ -78,11 +79,17 @@ func (s *tally) refused(why string, d time.Duration) {
 
 // losing notes that what is written from now on may be lost, until over is
 // called: a fail-over is under way.
-func (s *tally) losing() (over func()) {
+func (s *tally) losing() (over func()) { return s.begin(&s.losses) }
+
+// stalling notes that what is written from now on may be lost, and is not answered,
+// until over is called. A node that reads a rotation may re-send it all the same.
+func (s *tally) stalling() (over func()) { return s.begin(&s.stalls) }
+
+func (s *tally) begin(list *[]*loss) (over func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := &loss{from: time.Now()}
-	s.losses = append(s.losses, one)
+	*list = append(*list, one)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -90,14 +97,27 @@ func (s *tally) losing() (over func()) {
 	}
 }
 
-// mayHaveLost reports whether a write answered between the two times may be lost.
+// within reports whether something between the two times falls into the loss.
 // Replication lags by a moment without any fault.
+func (l *loss) within(from, to time.Time) bool {
+	return to.After(l.from.Add(-time.Second)) && (l.to.IsZero() || from.Before(l.to))
+}
+
+// mayHaveLost reports whether a write answered between the two times may be lost.
 func (s *tally) mayHaveLost(from, to time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.losses, func(l *loss) bool {
-		return to.After(l.from.Add(-time.Second)) && (l.to.IsZero() || from.Before(l.to))
-	})
+	return slices.ContainsFunc(s.losses, func(l *loss) bool { return l.within(from, to) })
+}
+
+// mayHaveLostRotation is as mayHaveLost, for what was sent to a client.
+func (s *tally) mayHaveLostRotation(from, to time.Time) bool {
+	if s.mayHaveLost(from, to) {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.stalls, func(l *loss) bool { return l.within(from, to) })
 }
 
 // whole notes that no fail-over is under way.
