@@ -11,7 +11,7 @@ import (
 )
 
 // ender is a kind of client whose sessions end, one after the other. how has the
-// session ended, and gives the reason once that was answered; empty: it was not.
+// session ended, and returns the reason once that was answered; empty: it was not.
 type ender struct {
 	name    string
 	clients int
@@ -68,7 +68,7 @@ func (j *jar) turnsFirst(ctx, run context.Context) bool {
 	return true
 }
 
-// done holds an answer to the status that means "ended", and gives the reason.
+// done holds an answer to the status that means "ended", and returns the reason.
 func (h *house) done(r reply, status int, what, reason string) string {
 	if r.status == status {
 		return reason

@@ -59,7 +59,7 @@ func (s *tally) everyoneSince(t time.Time) bool {
 	return false
 }
 
-// endedWithEveryone gives when an end of everyone was answered that was asked for
+// endedWithEveryone returns when an end of everyone was answered that was asked for
 // after the session's birth and was over before the request was sent.
 func (s *tally) endedWithEveryone(born, sent time.Time, overAt func(*everyoneEnd) time.Time) (at time.Time, ok bool) {
 	s.mu.Lock()

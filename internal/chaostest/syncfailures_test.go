@@ -103,7 +103,7 @@ func (s *scene) signingOut(t *testing.T) (people []*jar) {
 	return people
 }
 
-// signedOutEverywhere has each sign out at one node after the other, and gives the
+// signedOutEverywhere has each sign out at one node after the other, and returns the
 // answers of all nodes, one user's behind the other's.
 func (h *house) signedOutEverywhere(t *testing.T, people []*jar) []reply {
 	replies := make([]reply, len(people)*len(h.nodes))

@@ -191,7 +191,7 @@ func (s *scene) refusedAccess(t *testing.T) {
 	})
 }
 
-// each waits until f gives nil for every subject, and says for which it did not.
+// each waits until f returns nil for every subject, and says for which it did not.
 func (s *scene) each(t *testing.T, what string, f func(*subject) error) {
 	t.Helper()
 	deadline := time.Now().Add(soon)

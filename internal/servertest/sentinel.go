@@ -71,7 +71,7 @@ func startWatch(t testing.TB, host, port string) *Process {
 	return Start(t, addr, Options{}, Program(t, "redis-server", "redis-server"), file, "--sentinel")
 }
 
-// Watches gives the addresses of the Sentinels.
+// Watches returns the addresses of the Sentinels.
 func (s *Sentinel) Watches() (addrs []string) {
 	for _, w := range s.watches {
 		addrs = append(addrs, w.Addr)
