@@ -31,7 +31,7 @@ func (e *ends) add(one end) {
 	e.all = append(e.all, one)
 }
 
-// any gives one by lot, if there is one.
+// any returns one at random, if there is one.
 func (e *ends) any() (one end, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

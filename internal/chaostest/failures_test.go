@@ -27,6 +27,7 @@ func failures(t *testing.T, e func(*testing.T) engine) {
 		t.Run("partition", h.partition)
 		for _, p := range h.engine.parts {
 			t.Run(p.name, func(t *testing.T) { h.cutOffFrom(t, p) })
+			t.Run(p.name+" during a fail-over", func(t *testing.T) { h.missedFailOver(t, p) })
 		}
 	}
 	if h.engine.restart != nil {

@@ -27,10 +27,13 @@ func (h *house) allFaults() []fault {
 			p.during(servertest.Refuse, time.Second),
 			p.during(servertest.Hold, time.Second))
 	}
-	if h.engine.fails != nil {
-		all = append(all, composedFaults()...)
+	if h.engine.fails == nil {
+		return all
 	}
-	return all
+	for _, p := range h.engine.parts {
+		all = append(all, p.missesFailOver())
+	}
+	return append(all, composedFaults()...)
 }
 
 // nodeFaults are those of nodes, and of the network in front of them.
@@ -113,6 +116,16 @@ func (p part) during(f servertest.Fault, d time.Duration) fault {
 		n, addrs := h.one(lot), p.addrs(lot)
 		n.networkTo(addrs, f)
 		pause(ctx, d)
+		n.networkTo(addrs, servertest.Pass)
+	}}
+}
+
+// missesFailOver cuts one node off from the part until the store has failed over.
+func (p part) missesFailOver() fault {
+	return fault{name: p.name + " during a fail-over", do: func(ctx context.Context, h *house, lot *rand.Rand) {
+		n, addrs := h.one(lot), p.addrs(lot)
+		n.networkTo(addrs, servertest.Refuse)
+		failOver(ctx, h, lot)
 		n.networkTo(addrs, servertest.Pass)
 	}}
 }

@@ -100,7 +100,7 @@ func (n *node) reach(t *testing.T, e engine) {
 	}
 }
 
-// any gives a node by lot.
+// any returns a node at random.
 func (h *house) any() *node { return h.nodes[rand.N(len(h.nodes))] }
 
 // count is how often nodes said that they took a row.

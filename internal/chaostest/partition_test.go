@@ -40,6 +40,27 @@ func (h *house) cutOffFrom(t *testing.T, p part) {
 	}
 }
 
+// missedFailOver: a node that was cut off from some of the servers while the store
+// failed over is whole again once it reaches them, and answers nothing that was
+// ended meanwhile.
+func (h *house) missedFailOver(t *testing.T, p part) {
+	n := h.nodes[0]
+	j := h.person(t, "")
+	s := &scene{house: h}
+	s.begin(t, oneUsers()[:1])
+	addrs := p.addrs(rand.New(rand.NewPCG(1, 2)))
+	n.networkTo(addrs, servertest.Refuse)
+	h.engine.lose(h, func() {
+		for _, one := range s.subjects {
+			signOutAt(t, h, h.nodes[1], one.jar)
+		}
+	})
+	n.networkTo(addrs, servertest.Pass)
+	h.back(t, []*node{n}, j)
+	s.endedAgain(t)
+	s.refused(t)
+}
+
 // later: the node answers, or says when to come back; others answer.
 func (h *house) later(t *testing.T, n *node, j *jar) {
 	t.Helper()
