@@ -159,7 +159,7 @@ func (j *jar) caught(since time.Time, r reply) (reason string) {
 		s.reuseAccepted.Add(1)
 		s.fault("reuse is accepted")
 		return ""
-	case r.problem.Reason == api.ReasonUnknown && s.mayHaveLost(since, time.Now()):
+	case j.notStored(r.problem.Reason, time.Now()):
 		s.lostAtBirth.Add(1)
 		return ""
 	case r.problem.Reason == api.ReasonEndedByAdmin && s.everyoneSince(j.asked):

@@ -81,7 +81,7 @@ func (e end) judge(r reply) {
 func (e end) mayBeTold(reason string) bool {
 	s := e.h.sum
 	return reason == e.reason ||
-		reason == api.ReasonUnknown && s.mayHaveLost(e.asked, e.at) ||
+		e.notStored(reason, e.at) ||
 		reason == api.ReasonEndedByAdmin && s.everyoneSince(e.asked)
 }
 

@@ -114,7 +114,7 @@ func (j *jar) judge(r reply, sent time.Time) bool {
 		j.outlives(sent, "a reissue", answeredAt)
 		return true
 	case !r.answered(): // the run is over
-	case r.problem != nil && r.problem.Reason == api.ReasonUnknown && j.h.sum.mayHaveLost(j.asked, j.born):
+	case r.problem != nil && j.notStored(r.problem.Reason, j.born):
 		j.h.sum.lostAtBirth.Add(1)
 	case r.problem != nil && j.wentWithEveryone(r.problem.Reason): // it signs in again
 	case r.problem != nil && r.problem.Reason == api.ReasonEndedByAdmin && j.h.sum.failingOver(j.born):
@@ -124,4 +124,11 @@ func (j *jar) judge(r reply, sent time.Time) bool {
 		j.h.sum.fault("signed out: %s (%s), session %s of %v ago, generation %d: %v", j.user, j.label, j.id, time.Since(j.born).Round(time.Millisecond), j.generation(), r)
 	}
 	return false
+}
+
+// notStored reports whether the reason is one that a lost sign-in explains: there
+// is no such session, or no such user, whom the first sign-in makes a step before.
+func (j *jar) notStored(reason string, until time.Time) bool {
+	known := reason == api.ReasonUnknown || reason == api.ReasonDisabled
+	return known && j.h.sum.mayHaveLost(j.asked, until)
 }

@@ -46,7 +46,7 @@ type remains struct {
 
 func (s *tally) remaining() []remains {
 	return []remains{
-		{what: "sign-ins lost", why: "the store failed over to a copy without them: there is no record, and the next reissue is told unknown", n: s.lostAtBirth.Load()},
+		{what: "sign-ins lost", why: "the store failed over to a copy without them: there is no record, or no user, and the next reissue is told unknown, or disabled", n: s.lostAtBirth.Load()},
 		{what: "old tokens answered", why: "the store had lost their successor, which nobody had presented yet", n: s.lostRotation.Load(), unstored: true},
 		{what: "ended sessions answered early", why: "the store had lost the end, and not all nodes had applied it again yet", n: s.early.Load()},
 		{what: "sessions ended by an end from just before them", why: "the store had lost it when they signed in, in the same second, on a node that had not read it", n: s.bannedAgain.Load()},
