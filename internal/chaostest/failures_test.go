@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/internal/servertest"
 )
@@ -209,27 +208,12 @@ func (h *house) unheard(t *testing.T, n *node) *jar {
 		if r.status != http.StatusServiceUnavailable {
 			t.Fatalf("a node that cannot know is answered %v, want 503", r)
 		}
-		if rec, _ := h.stored(t, j); rec.Generation == 1 {
+		if rec, _, _ := h.record(t, j); rec.Generation == 1 {
 			return j
 		}
 	}
 	t.Fatal("no reply was dropped after the write")
 	return nil
-}
-
-// stored is a session as the store has it, as soon as it can be asked.
-func (h *house) stored(t *testing.T, j *jar) (rec pawl.Session, mark pawl.Mark) {
-	t.Helper()
-	eventually(t.Context(), t, "the store answers", func() error {
-		s, err := h.engine.role(h.engine.addrs).open(t.Context())
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		rec, mark, err = s.sessions.Get(t.Context(), pawl.SessionKey{User: j.user, ID: j.id})
-		return err
-	})
-	return rec, mark
 }
 
 // partition: a node that does not reach the store says so, within a bounded time,

@@ -148,7 +148,7 @@ func endEveryone(t *testing.T, h *house, _ *subject) {
 func (h *house) record(t *testing.T, j *jar) (rec pawl.Session, mark pawl.Mark, found bool) {
 	t.Helper()
 	eventually(t.Context(), t, "the store answers", func() error {
-		s, err := h.engine.role(h.engine.addrs).open(t.Context())
+		s, err := h.engine.role(h.engine.addrs).openStores(t.Context())
 		if err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@ func TestFailuresPostgresSync(t *testing.T) {
 	failures(t, syncEngine)
 }
 
-// TestSynchronousStandbyLosesNothing: what was answered outlives its primary.
-func TestSynchronousStandbyLosesNothing(t *testing.T) {
+// TestFailuresSynchronousStandby: what was answered outlives its primary.
+func TestFailuresSynchronousStandby(t *testing.T) {
 	t.Parallel()
 	leftToTheFullRun(t)
 	e, store := startSynchronous(t)
