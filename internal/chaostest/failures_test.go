@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/internal/servertest"
 )
@@ -25,6 +24,10 @@ func failures(t *testing.T, e func(*testing.T) engine) {
 	if len(h.engine.addrs) > 0 {
 		t.Run("reply dropped after the commit", h.replyDropped)
 		t.Run("partition", h.partition)
+		for _, p := range h.engine.parts {
+			t.Run(p.name, func(t *testing.T) { h.cutOffFrom(t, p) })
+			t.Run(p.name+" during a fail-over", func(t *testing.T) { h.missedFailOver(t, p) })
+		}
 	}
 	if h.engine.restart != nil {
 		t.Run("restart", func(t *testing.T) { h.restart(t, false) })
@@ -32,7 +35,7 @@ func failures(t *testing.T, e func(*testing.T) engine) {
 	}
 	if h.engine.lose != nil {
 		t.Run("fail-over that loses rotations", h.rotationsLost)
-		t.Run("fail-over that loses ends", h.endsLost)
+		t.Run("fail-over that loses ends", h.endsUndone)
 	}
 	for _, f := range h.engine.faults {
 		if f.quiet {
@@ -205,34 +208,12 @@ func (h *house) unheard(t *testing.T, n *node) *jar {
 		if r.status != http.StatusServiceUnavailable {
 			t.Fatalf("a node that cannot know is answered %v, want 503", r)
 		}
-		if rec, _ := h.stored(t, j); rec.Generation == 1 {
+		if rec, _, _ := h.record(t, j); rec.Generation == 1 {
 			return j
 		}
 	}
 	t.Fatal("no reply was dropped after the write")
 	return nil
-}
-
-// stored is a session as the store has it, as soon as it can be asked.
-func (h *house) stored(t *testing.T, j *jar) (rec pawl.Session, mark pawl.Mark) {
-	t.Helper()
-	eventually(t.Context(), t, "the store answers", func() error {
-		s, err := h.engine.role(h.engine.addrs).open(t.Context())
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		rec, mark, err = s.sessions.Get(t.Context(), pawl.SessionKey{User: j.user, ID: j.id})
-		return err
-	})
-	return rec, mark
-}
-
-// network sets what is between the node and all servers of its store.
-func (n *node) network(f servertest.Fault) {
-	for _, p := range n.back {
-		p.Set(f)
-	}
 }
 
 // partition: a node that does not reach the store says so, within a bounded time,
@@ -327,98 +308,5 @@ func (h *house) rotationsLost(t *testing.T) {
 	t.Attr("restored", fmt.Sprintf("%d of %d sessions", restored, len(people)))
 	if restored < len(people) {
 		t.Errorf("%d sessions were restored, want %d: the fail-over lost less than it should", restored, len(people))
-	}
-}
-
-// endsLost: what ended stays so, on every node and on those that start later.
-func (h *house) endsLost(t *testing.T) {
-	var out, banned, stolen []end
-	var used []*jar
-	for range 5 {
-		out = append(out, end{jar: h.person(t, ""), reason: api.ReasonSignedOut})
-		banned = append(banned, end{jar: h.person(t, ""), reason: api.ReasonEndedByAdmin})
-		j := h.person(t, "")
-		stolen = append(stolen, end{jar: j, reason: api.ReasonReused})
-		thief := *j
-		thief.key = ""
-		used = append(used, &thief)
-	}
-	for range 2 { // generation 2, and the thieves have generation 0
-		time.Sleep(2 * window)
-		for _, e := range stolen {
-			e.newKey()
-			if r := e.reissue(t.Context()); !e.take(r) {
-				t.Fatalf("the answer is %v", r)
-			}
-		}
-	}
-	all := append(append(append([]end(nil), out...), banned...), stolen...)
-	// The copy knows of an end, too: a log that is empty is too easily told apart.
-	if r := h.person(t, "").logout(t.Context()); r.status != http.StatusNoContent {
-		t.Errorf("sign-out is answered %v", r)
-	}
-	h.engine.lose(h, func() {
-		for i := range out {
-			if r := out[i].logout(t.Context()); r.status != http.StatusNoContent {
-				t.Errorf("sign-out is answered %v", r)
-			}
-			if r := h.endUser(t.Context(), banned[i].user); r.status != http.StatusOK {
-				t.Errorf("a ban is answered %v", r)
-			}
-			if r := used[i].reissue(t.Context()); r.status != http.StatusUnauthorized || r.problem.Reason != api.ReasonReused {
-				t.Errorf("a thief is answered %v", r)
-			}
-		}
-		for _, e := range all {
-			h.heard(t, e)
-		}
-	})
-	for _, e := range all { // nobody need come back for it
-		eventually(t.Context(), t, "what the store lost is applied again", func() error {
-			if rec, mark := h.stored(t, e.jar); rec.Ended.IsZero() && !mark.Covers(rec.AuthTime) {
-				return fmt.Errorf("a session of %s lives, which had ended: %s", e.user, e.reason)
-			}
-			return nil
-		})
-	}
-	h.stayOver(t, all)
-	for _, n := range h.nodes { // who starts now knows only what the store says
-		n.kill()
-		n.start()
-	}
-	h.stayOver(t, all)
-}
-
-// heard waits until every node refuses the access token.
-func (h *house) heard(t *testing.T, e end) {
-	t.Helper()
-	for _, n := range h.nodes {
-		eventually(t.Context(), t, "a node hears of an end", func() error {
-			if r := h.check(t.Context(), n, e.access); r.status != http.StatusUnauthorized {
-				return fmt.Errorf("the answer is %v", r)
-			}
-			return nil
-		})
-	}
-}
-
-func (h *house) stayOver(t *testing.T, all []end) {
-	t.Helper()
-	for _, e := range all {
-		for _, n := range h.nodes {
-			eventually(t.Context(), t, "an ended session is refused", func() error {
-				r := e.try(t.Context(), n)
-				switch {
-				case !r.answered():
-					return fmt.Errorf("the answer is %v", r)
-				case r.status == http.StatusOK || r.problem.Reason != e.reason:
-					t.Errorf("an ended session is answered %v, want reason %s", r, e.reason)
-				}
-				return nil
-			})
-			if r := h.check(t.Context(), n, e.access); r.status != http.StatusUnauthorized {
-				t.Errorf("its access token is answered %v", r)
-			}
-		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ type house struct {
 	secret string // of the registered client "backend", which signs people in
 	sum    *tally
 	bound  time.Duration // by when every guard must refuse what was ended
+
+	changes atomic.Int64 // users whose password was changed
 
 	mu   sync.Mutex
 	rows map[string]int // "5-reissue" → how often nodes said so
@@ -60,15 +63,10 @@ func newHouse(t *testing.T, e engine, n int, change func(*role)) *house {
 	master := pawl.NewMasterKey().Text()
 	direct := e.role(e.addrs)
 	direct.MasterKey = master
-	h.addBackend(direct)
+	h.furnish(direct)
 	for i := range n {
 		nd := &node{h: h, stopped: make(chan said, 100)}
-		var addrs []string
-		for _, a := range e.addrs {
-			nd.back = append(nd.back, servertest.StartProxy(t, a))
-			addrs = append(addrs, nd.back[len(nd.back)-1].Addr)
-		}
-		nd.role = e.role(addrs)
+		nd.reach(t, e)
 		nd.role.MasterKey, nd.role.Serve = master, servertest.FreeAddr(t)
 		if n > 1 && e.clock {
 			nd.role.Skew = time.Duration(i)*10*time.Second/time.Duration(n-1) - 5*time.Second
@@ -86,25 +84,23 @@ func newHouse(t *testing.T, e engine, n int, change func(*role)) *house {
 	return h
 }
 
-// addBackend registers the program that signs people in: no password is hashed.
-func (h *house) addBackend(r role) {
-	h.t.Helper()
-	s, err := r.open(h.t.Context())
-	if err != nil {
-		h.t.Fatal(err)
+// reach puts a proxy between the node and each server of the store.
+func (n *node) reach(t *testing.T, e engine) {
+	t.Helper()
+	addrs := append([]string(nil), e.addrs...)
+	by := map[string]string{}
+	for i, a := range e.addrs {
+		n.back = append(n.back, servertest.StartProxy(t, a))
+		if by[a] = n.back[i].Addr; !e.mapped {
+			addrs[i] = by[a]
+		}
 	}
-	defer s.close()
-	c, secret, err := pawl.NewRegisteredClient("backend", []string{pawl.ScopeSessions}, time.Now())
-	if err == nil {
-		err = s.database.AddClient(h.t.Context(), c)
+	if n.role = e.role(addrs); e.mapped {
+		n.role.Proxies = by
 	}
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.secret = secret
 }
 
-// any gives a node by lot.
+// any returns a node at random.
 func (h *house) any() *node { return h.nodes[rand.N(len(h.nodes))] }
 
 // count is how often nodes said that they took a row.

@@ -147,12 +147,11 @@ func (h *house) backend() http.Header {
 }
 
 // signIn starts a session. Where its answer was lost there is another, which
-// nobody uses. The user, too, is made by it: a fail-over in the middle may lose
-// them again, and then the sign-in is not found, and made anew.
+// nobody uses.
 func (h *house) signIn(ctx context.Context, user, label string) *jar {
 	began := time.Now()
 	r := h.insist(ctx, http.MethodPost, "/api/sessions", h.backend(), api.StartRequest{UserID: user, Label: label})
-	if r.status == http.StatusNotFound && h.sum.mayHaveLost(began, time.Now()) {
+	if h.signsInAgain(r, began) {
 		return h.signIn(ctx, user, label)
 	}
 	if r.status != http.StatusCreated {
@@ -165,6 +164,18 @@ func (h *house) signIn(ctx context.Context, user, label string) *jar {
 		h: h, user: user, label: label, id: r.tokens.SessionID,
 		cookie: r.tokens.RefreshToken, access: r.tokens.AccessToken, asked: began, born: time.Now(),
 	}
+}
+
+// signsInAgain: the user, too, is made by a sign-in, and a fail-over in the middle
+// may lose them again, also where only what was answered is kept; and one that everyone's end overtakes is refused.
+func (h *house) signsInAgain(r reply, began time.Time) bool {
+	switch {
+	case r.status == http.StatusNotFound:
+		return h.engine.durable || h.sum.mayHaveLost(began, time.Now())
+	case r.status == http.StatusUnauthorized:
+		return r.problem.Reason == api.ReasonEndedByAdmin && h.sum.everyoneSince(began)
+	}
+	return false
 }
 
 // endUser is what an administrator's program does.
@@ -198,7 +209,7 @@ func (j *jar) reissue(ctx context.Context) reply {
 
 // check asks a node's guard about an access token.
 func (h *house) check(ctx context.Context, n *node, access string) reply {
-	return h.send(ctx, n, http.MethodGet, "/api/session", http.Header{"Authorization": {"Bearer " + access}}, nil)
+	return h.send(ctx, n, http.MethodGet, "/api/session", bearer(access), nil)
 }
 
 // claims of a refresh token that concern a client of this test.

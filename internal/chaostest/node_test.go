@@ -27,6 +27,10 @@ const (
 	// a run crosses it.
 	window = 200 * time.Millisecond
 
+	// sessionsPerUser is the session_limit of every node: more than sign-ins whose
+	// answer was lost, and which come late, can fill.
+	sessionsPerUser = 5
+
 	// bodyRoom is more than any answer here.
 	bodyRoom = 1 << 20
 )
@@ -38,9 +42,10 @@ type role struct {
 	Database  string // where users, keys and registered clients are
 	Sessions  string // where the sessions are; empty: in the database
 	MasterKey string
-	Skew      time.Duration // how far the node's own clock is ahead
-	Sabotage  string        // a fault of Pawl itself, to show that it would be found
-	Stops     bool          // it stops at the rotations of sessions with the labels below, until it is told to go on
+	Proxies   map[string]string // of the session store's servers: address → proxy
+	Skew      time.Duration     // how far the node's own clock is ahead
+	Sabotage  string            // a fault of Pawl itself, to show that it would be found
+	Stops     bool              // it stops at the rotations of sessions with the labels below, until it is told to go on
 }
 
 const roleVariable = "PAWL_CHAOSTEST"
@@ -95,7 +100,8 @@ func (r role) serve(ctx context.Context) error {
 		Issuer: issuer, Audience: []string{issuer},
 		Sessions: r.sabotaged(s.sessions), Users: s.database, Keys: s.database, Clients: s.database, Audit: s.database,
 		MasterKey: master, Policy: pawl.Policy{AccessTTL: 15 * time.Minute, ReuseWindow: window},
-		Now: s.now, OnEvent: teller(), Log: log,
+		SessionsPerUser: sessionsPerUser,
+		Now:             s.now, OnEvent: teller(), Log: log,
 	})
 	if err != nil {
 		return err

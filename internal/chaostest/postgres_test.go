@@ -2,6 +2,7 @@ package chaostest
 
 import (
 	"errors"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/pawlauth/pawl/internal/servertest"
@@ -65,6 +66,7 @@ func startPostgres(t *testing.T, pooled bool) engine {
 		}
 		pg = next
 	}
+	e.fails = func(h *house, _ *rand.Rand, during func()) { e.lose(h, during) }
 	e.faults = append(restarts(), losses()...)
 	return e
 }

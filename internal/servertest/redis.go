@@ -102,6 +102,19 @@ func Follow(replica, primary *Redis) {
 	replica.awaitReplication("master_link_status:up")
 }
 
+// KeepFromReplicas has the server give no replica a copy for a long time: one that
+// asks stays as it is.
+func (r *Redis) KeepFromReplicas() {
+	r.t.Helper()
+	r.Do("CONFIG", "SET", "repl-diskless-sync-delay", "600")
+}
+
+// AwaitReplica waits until the server knows that it is a replica.
+func (r *Redis) AwaitReplica() { r.awaitReplication("role:slave") }
+
+// AwaitPrimary waits until the server is a primary.
+func (r *Redis) AwaitPrimary() { r.awaitReplication("role:master") }
+
 // Try is Do where an error is no failure of the test.
 func (r *Redis) Try(args ...string) error {
 	_, err := redisCLI(r.t, r.Addr, args...)

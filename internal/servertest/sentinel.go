@@ -71,6 +71,42 @@ func startWatch(t testing.TB, host, port string) *Process {
 	return Start(t, addr, Options{}, redisServer(t), file, "--sentinel")
 }
 
+// Watches returns the addresses of the Sentinels.
+func (s *Sentinel) Watches() (addrs []string) {
+	for _, w := range s.watches {
+		addrs = append(addrs, w.Addr)
+	}
+	return addrs
+}
+
+// AwaitKnown waits until a server that has come back is a replica, and every
+// Sentinel has seen that: only then it may be promoted.
+func (s *Sentinel) AwaitKnown(r *Redis) {
+	s.t.Helper()
+	r.AwaitReplica()
+	for _, w := range s.watches {
+		Await(s.t, func() error {
+			out, err := redisCLI(s.t, w.Addr, "SENTINEL", "REPLICAS", masterName)
+			if err == nil && !electable(out, r.Addr) {
+				err = fmt.Errorf("a Sentinel does not know that %s follows:\n%s", r.Addr, out)
+			}
+			return err
+		})
+	}
+}
+
+// electable reports whether the list of replicas has one at the address that is
+// not down, and has told what it is since it came back.
+func electable(list, addr string) bool {
+	for _, one := range strings.Split(list, "\nname\n") {
+		fields := strings.Fields(one)
+		if net.JoinHostPort(field(fields, "ip"), field(fields, "port")) == addr {
+			return field(fields, "flags") == "slave" && field(fields, "role-reported") == "slave"
+		}
+	}
+	return false
+}
+
 // field gives what follows the name in a flat list.
 func field(list []string, name string) string {
 	for i := 0; i+1 < len(list); i++ {

@@ -20,7 +20,7 @@ func everyEnd(s *Store, rec pawl.Session) map[string]func(context.Context) error
 		return func(ctx context.Context) error {
 			_, err := s.EndAgain(ctx, pawl.LoggedEnd{Revocation: token.Revocation{
 				Kind: kind, ID: id, Reason: api.ReasonSignedOut, NotBefore: noon, At: noon,
-			}, User: user})
+			}, User: user}, false)
 			return err
 		}
 	}

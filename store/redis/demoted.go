@@ -15,6 +15,8 @@ import (
 // Redis, an address that moves) may be demoted without closing them: as long as they
 // are open, the name is not asked where the new primary is.
 type links struct {
+	by func(ctx context.Context, addr string) (net.Conn, error) // Options.Dial
+
 	mu      sync.Mutex
 	open    map[*link]bool
 	dropped time.Time
@@ -31,7 +33,7 @@ type link struct {
 }
 
 func (l *links) dial(ctx context.Context, address string, d *net.Dialer, c *tls.Config) (net.Conn, error) {
-	raw, err := d.DialContext(ctx, "tcp", address)
+	raw, err := l.connect(ctx, address, d)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +51,15 @@ func (l *links) dial(ctx context.Context, address string, d *net.Dialer, c *tls.
 	}
 	l.open[conn] = true
 	return conn, nil
+}
+
+func (l *links) connect(ctx context.Context, address string, d *net.Dialer) (net.Conn, error) {
+	if l.by == nil {
+		return d.DialContext(ctx, "tcp", address)
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	return l.by(ctx, address)
 }
 
 // encrypted is what tls.Dialer does.

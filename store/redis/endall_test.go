@@ -125,10 +125,10 @@ func TestEveryonesEndIsInEveryLog(t *testing.T) {
 		t.Errorf("a partition has lost it: %+v", page)
 	}
 	e := page.Entries[0]
-	if wrote, err := s.EndAgain(t.Context(), e); !wrote || err != nil {
+	if wrote, err := s.EndAgain(t.Context(), e, false); !wrote || err != nil {
 		t.Error(wrote, err)
 	}
-	if wrote, err := s.EndAgain(t.Context(), e); wrote || err != nil {
+	if wrote, err := s.EndAgain(t.Context(), e, false); wrote || err != nil {
 		t.Error(wrote, err)
 	}
 	for p, want := range map[int]string{lost: "1", lost + 1: "1"} {

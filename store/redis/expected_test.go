@@ -47,7 +47,7 @@ func TestEndsNeedTheReplicasThatAreExpected(t *testing.T) {
 		return func(ctx context.Context) error {
 			_, err := s.EndAgain(ctx, pawl.LoggedEnd{Revocation: token.Revocation{
 				Kind: kind, ID: id, Reason: api.ReasonSignedOut, NotBefore: at.Truncate(time.Second), At: at,
-			}, User: user})
+			}, User: user}, false)
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,9 @@ type Options struct {
 	ReplicaWait time.Duration
 	// Log is told of trouble that no call returns; nil means [slog.Default].
 	Log *slog.Logger
+	// Dial connects to a server or a Sentinel, for networks that need another way
+	// than a [net.Dialer]. TLS, where the URL asks for it, is spoken on top.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Store is a session store and a throttle in Redis. All methods are safe for
@@ -92,7 +96,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	s := &Store{layout: newLayout(u.prefix), o: o.with(u.replicas), id: rand.Text(), nudges: make(chan struct{}, 1)}
 	s.replicas.want = s.o.Replicas
-	u.option.DialCtxFn = s.links.dial
+	s.links.by, u.option.DialCtxFn = s.o.Dial, s.links.dial
 	if s.client, err = rueidis.NewClient(u.option); err != nil {
 		return nil, unreachable(u.option.InitAddress, err)
 	}

@@ -1,14 +1,19 @@
 #!lua flags=allow-oom
 -- The end of a user's sessions: atomic over all of them, the one that is kept,
 -- the user's mark and its log entry. again says that the mark was to move to that
--- second, and no further; it may be there already.
+-- second, and no further; it may be there already, and then the log entry alone is
+-- written if again is 'unlogged'.
 local user, everyone, register, log, head = unpack(KEYS)
 local channel, tag, name, keep, reason, at, seconds, ended, life, again = unpack(ARGV)
 local own, all = redis.call('HGET', user, 'm'), redis.call('HGET', everyone, 'm')
 local before, mine, nb = covered(own, all), sessions(user), tonumber(seconds)
 if again ~= '' then
   if not_before(own) >= nb then
-    return {own, all, 0, 0}
+    if again ~= 'unlogged' then
+      return {own, all, 0, 0}
+    end
+    append(log, head, channel, tag, 'user', name, reason, string.format('%.0f', nb), at, 'k2', keep)
+    return {own, all, 0, 1}
   end
 else
   nb = math.max(nb, not_before(own))
