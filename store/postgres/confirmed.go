@@ -6,9 +6,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errUnconfirmed is a commit that no synchronous standby has confirmed. PostgreSQL
-// reports it as done, with a warning: somebody cancelled the wait, or
-// statement_timeout did.
+// errUnconfirmed is a commit that no synchronous standby has confirmed. Where an
+// administrator or another program cancels the wait (pg_cancel_backend), PostgreSQL
+// reports the commit as done, with a warning.
 var errUnconfirmed = errors.New("no synchronous standby has confirmed the commit: a fail-over would lose it")
 
 // connState is what is known of a connection.
