@@ -111,13 +111,12 @@ func TestSettingsThatChange(t *testing.T) {
 			}
 			setDatabase(t, srv, name, test.name, test.value)
 			s.Reconnect()
-			if _, err := s.Mark(t.Context(), "u"); err == nil || !strings.Contains(err.Error(), "ALTER DATABASE <name> SET "+test.name) {
-				t.Errorf("a new connection: %v", err)
-			}
+			await(t, func() bool { // the pooler may first give what was given up
+				_, err := s.Mark(t.Context(), "u")
+				return err != nil && strings.Contains(err.Error(), "ALTER DATABASE <name> SET "+test.name)
+			})
 			setDatabase(t, srv, name, test.name, map[string]string{"synchronous_commit": "on", "bytea_output": "hex", "client_min_messages": "notice"}[test.name])
-			if err := everythingWorks(t.Context(), s); err != nil {
-				t.Errorf("set right again: %v", err)
-			}
+			await(t, func() bool { return everythingWorks(t.Context(), s) == nil })
 		})
 	}
 }
