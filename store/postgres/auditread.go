@@ -12,7 +12,8 @@ import (
 	"github.com/pawlauth/pawl"
 )
 
-// selectAudit is as selectLog: it also reports whether the cursor is of this log.
+// selectAudit is as selectLog: it also reports whether the cursor is of this log. It
+// is if its entry is there, or is missing no higher than the highest that was swept.
 // $3 holds for one of an earlier release, which has no tag. What is asked for comes
 // between the two halves.
 const (
