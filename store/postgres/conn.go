@@ -148,7 +148,9 @@ func (s *Store) with(ctx context.Context, f work) error {
 	defer c.Release()
 	state := stateIn(c.Conn().PgConn())
 	state.unconfirmed = false
-	err = f(ctx, c.Conn())
+	if err = s.recheck(ctx, c.Conn()); err == nil {
+		err = f(ctx, c.Conn())
+	}
 	if err == nil && state.unconfirmed {
 		err = errUnconfirmed
 	}

@@ -48,13 +48,11 @@ const (
 	shutGate  = `LOCK TABLE pawl.gate IN EXCLUSIVE MODE`
 )
 
-// gateOpen is true or fails, and makes a statement wait while everyone's mark is
+// gateOpen is always true, and makes a statement wait while everyone's mark is
 // moved, and that movement for the statement. The table is empty: what counts
 // is the lock of it, ROW SHARE, which costs nothing (it is kept in the process
 // until somebody wants a stronger one) and is taken before the statement
 // looks at anything. Without it a statement that began before a mark could
 // apply after the mark's answer. Under another isolation than READ COMMITTED it
-// would look at what it saw before the lock: behind a pooler the connection may be
-// one that was made since the settings were checked.
-const gateOpen = ` (current_setting('transaction_isolation') = 'read committed' OR pawl.refuse_isolation())
-	AND NOT EXISTS (SELECT 1 FROM pawl.gate FOR KEY SHARE) `
+// would go on seeing what it saw before the lock: see settings.
+const gateOpen = ` NOT EXISTS (SELECT 1 FROM pawl.gate FOR KEY SHARE) `

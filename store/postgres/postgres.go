@@ -60,6 +60,8 @@ type Store struct {
 	epoch   string // of cursors
 	pool    *pgxpool.Pool
 	era     atomic.Int64  // grows when the connections made so far are given up
+	pooled  bool          // there is a pooler
+	checked atomic.Int64  // when settings were checked behind it
 	waiting atomic.Int64  // callers that wait for a connection
 	bytes   atomic.Int64  // as last measured
 	long    chan struct{} // held by whoever looks at a whole table
@@ -133,6 +135,7 @@ func (s *Store) meet(ctx context.Context, c *pgx.Conn, cfg *pgxpool.Config) erro
 	case cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement:
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
+	s.pooled = true
 	return checkSettings(ctx, c, settings)
 }
 

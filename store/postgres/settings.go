@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -18,18 +19,13 @@ type setting struct {
 	because string // what would go wrong
 }
 
-var (
-	isolation = setting{
-		"default_transaction_isolation", "read committed", true, is("read committed"),
-		"what waits for an end would not see it, and apply after it",
-	}
-	settings = []setting{
-		isolation,
-		{"bytea_output", "hex", true, is("hex"), "keys would be written, and could not be read"},
-		{"client_min_messages", "notice", true, isNot("error"), "PostgreSQL could not report that no standby has confirmed a commit"},
-		{"synchronous_commit", "on", false, isNot("off"), "a crash would bring rotated tokens back"},
-	}
-)
+// What is promised rests on these.
+var settings = []setting{
+	{"default_transaction_isolation", "read committed", true, is("read committed"), "what waits for an end would not see it, and apply after it"},
+	{"bytea_output", "hex", true, is("hex"), "keys would be written, and could not be read"},
+	{"client_min_messages", "notice", true, isNot("error"), "PostgreSQL could not report that no standby has confirmed a commit"},
+	{"synchronous_commit", "on", false, isNot("off"), "a crash would bring rotated tokens back"},
+}
 
 func is(want string) func(string) bool   { return func(value string) bool { return value == want } }
 func isNot(bad string) func(string) bool { return func(value string) bool { return value != bad } }
@@ -68,4 +64,23 @@ func checkSettings(ctx context.Context, c *pgx.Conn, list []setting) error {
 		}
 	}
 	return nil
+}
+
+// recheckEvery is how often settings are checked behind a pooler, whose connection
+// to the server can be newer than the one to it. To ask in each statement costs a
+// rotation a tenth.
+const recheckEvery = time.Second
+
+// recheck checks the settings of a connection of the pool now and then, and at each
+// call while they are wrong.
+func (s *Store) recheck(ctx context.Context, c *pgx.Conn) error {
+	now, last := time.Now().UnixNano(), s.checked.Load()
+	if !s.pooled || now-last < int64(recheckEvery) || !s.checked.CompareAndSwap(last, now) {
+		return nil
+	}
+	err := checkSettings(ctx, c, settings)
+	if err != nil {
+		s.checked.Store(0)
+	}
+	return err
 }

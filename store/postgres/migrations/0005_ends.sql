@@ -24,10 +24,3 @@ BEGIN
 END $$;
 CREATE TRIGGER audit_note_swept AFTER DELETE ON pawl.audit REFERENCING OLD TABLE AS gone
 	FOR EACH STATEMENT EXECUTE FUNCTION pawl.note_swept();
-
--- refuse_isolation is called by a write that would not see what was committed
--- while it waited for the gate.
-CREATE FUNCTION pawl.refuse_isolation() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
-BEGIN
-	RAISE EXCEPTION 'the isolation level is %', pg_catalog.current_setting('transaction_isolation') USING ERRCODE = '25001';
-END $$;
