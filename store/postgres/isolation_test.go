@@ -129,7 +129,10 @@ func TestIsolationThatChangesBehindThePooler(t *testing.T) {
 	}
 	setDatabase(t, srv, name, "default_transaction_isolation", "repeatable read")
 	const advice = "ALTER DATABASE <name> SET default_transaction_isolation = 'read committed'"
-	await(t, func() bool { _, err := s.Mark(t.Context(), "u"); return err != nil && strings.Contains(err.Error(), advice) })
+	await(t, func() bool {
+		_, err := s.Mark(t.Context(), "u")
+		return err != nil && strings.Contains(err.Error(), advice)
+	})
 	for _, w := range writes() {
 		if applied, err := w.write(t.Context(), s, rec); applied || err == nil || !strings.Contains(err.Error(), advice) {
 			t.Errorf("%s: %v %v", w.name, applied, err)

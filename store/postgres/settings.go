@@ -71,8 +71,8 @@ func checkSettings(ctx context.Context, c *pgx.Conn, list []setting) error {
 // rotation a tenth.
 const recheckEvery = time.Second
 
-// recheck checks the settings of a connection of the pool now and then, and at each
-// call while they are wrong.
+// recheck checks the settings of a connection of the pool now and then. If they are
+// wrong, all connections are given up, and each new one is checked.
 func (s *Store) recheck(ctx context.Context, c *pgx.Conn) error {
 	now, last := time.Now().UnixNano(), s.checked.Load()
 	if !s.pooled || now-last < int64(recheckEvery) || !s.checked.CompareAndSwap(last, now) {
@@ -80,7 +80,7 @@ func (s *Store) recheck(ctx context.Context, c *pgx.Conn) error {
 	}
 	err := checkSettings(ctx, c, settings)
 	if err != nil {
-		s.checked.Store(0)
+		s.pool.Reset()
 	}
 	return err
 }
