@@ -56,20 +56,19 @@ const defaultConns = 20
 // registered clients and a throttle in one database. All methods are safe for
 // concurrent use.
 type Store struct {
-	name    string // of the database, for people
-	epoch   string // of cursors
-	pool    *pgxpool.Pool
-	era     atomic.Int64  // grows when the connections made so far are given up
-	pooled  bool          // there is a pooler
-	checked atomic.Int64  // when settings were checked behind it
-	waiting atomic.Int64  // callers that wait for a connection
-	bytes   atomic.Int64  // as last measured
-	long    chan struct{} // held by whoever looks at a whole table
-	audit   *appender
-	nudges  *listener // nil: none
-	sweep   sweeping
-	forget  forgetting
-	closing sync.Once
+	name     string // of the database, for people
+	epoch    string // of cursors
+	pool     *pgxpool.Pool
+	era      atomic.Int64  // grows when the connections made so far are given up
+	checkDue atomic.Bool   // of the settings behind a pooler, once a second
+	waiting  atomic.Int64  // callers that wait for a connection
+	bytes    atomic.Int64  // as last measured
+	long     chan struct{} // held by whoever looks at a whole table
+	audit    *appender
+	nudges   *listener // nil: none
+	sweep    sweeping
+	forget   forgetting
+	closing  sync.Once
 }
 
 // Open connects to the database that url names (postgres://user@host:5432/name,
@@ -135,7 +134,7 @@ func (s *Store) meet(ctx context.Context, c *pgx.Conn, cfg *pgxpool.Config) erro
 	case cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement:
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
-	s.pooled = true
+	s.checkDue.Store(true)
 	return checkSettings(ctx, c, settings)
 }
 

@@ -74,10 +74,10 @@ const recheckEvery = time.Second
 // recheck checks the settings of a connection of the pool now and then. If they are
 // wrong, all connections are given up, and each new one is checked.
 func (s *Store) recheck(ctx context.Context, c *pgx.Conn) error {
-	now, last := time.Now().UnixNano(), s.checked.Load()
-	if !s.pooled || now-last < int64(recheckEvery) || !s.checked.CompareAndSwap(last, now) {
+	if !s.checkDue.CompareAndSwap(true, false) {
 		return nil
 	}
+	time.AfterFunc(recheckEvery, func() { s.checkDue.Store(true) })
 	err := checkSettings(ctx, c, settings)
 	if err != nil {
 		s.pool.Reset()
