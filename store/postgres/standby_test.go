@@ -144,7 +144,7 @@ func TestFailOverToASynchronousStandbyLosesNoEnd(t *testing.T) {
 	}
 	progress()
 	p.standby.Stall()
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(4 * time.Second) // for callers to give up and try again
 	stop()
 	p.failOver()
 	all.Wait()
