@@ -132,17 +132,6 @@ func (p *Postgres) Restart() {
 	p.start(p.Addr)
 }
 
-// Standby starts a server that follows this one by streaming, and may lag.
-func (p *Postgres) Standby(t testing.TB) *Postgres {
-	t.Helper()
-	s := &Postgres{t: t, o: p.o, as: p.as}
-	s.data = filepath.Join(s.folder(), "data")
-	host, port := split(t, p.Addr)
-	s.command(Program(t, "pg_basebackup", "postgresql"), "-D", s.data, "-h", host, "-p", port, "-U", "postgres", "-R", "-X", "stream", "-c", "fast")
-	s.start(FreeAddr(t))
-	return s
-}
-
 // Promote makes a standby a server of its own, and waits until it takes writes.
 func (p *Postgres) Promote() {
 	p.t.Helper()

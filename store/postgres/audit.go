@@ -2,9 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,100 +46,6 @@ func auditArgs(events []pawl.Event) []any {
 		args = append(args, column)
 	}
 	return args
-}
-
-// auditLast is the last id ever given. It is not a row's: it goes back only where
-// the database does.
-const auditLast = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pawl.audit_id`
-
-// selectAudit says in SQL what q asks for. Its text has no value of q's in it.
-func selectAudit(q *pawl.AuditQuery, after int64) (query string, args []any) {
-	query = `SELECT id, at, kind, user_id, login, session, reason, rule, address, agent, label, key_id, actor, why, object FROM pawl.audit WHERE id > $1`
-	args = []any{after}
-	and := func(use bool, condition string, value any) {
-		if use {
-			args = append(args, value)
-			query += fmt.Sprintf(" AND "+condition, "$"+strconv.Itoa(len(args)))
-		}
-	}
-	and(q.User != "", "user_id <> '' AND sha256(user_id) = sha256(%[1]s) AND user_id = %[1]s", []byte(q.User))
-	and(q.Session != "", "session <> '' AND sha256(session) = sha256(%[1]s) AND session = %[1]s", []byte(q.Session))
-	and(q.Kind != "", "kind = %s", []byte(q.Kind))
-	and(!q.From.IsZero(), "at >= %s", millisUp(q.From))
-	and(!q.To.IsZero(), "at < %s", millisUp(q.To))
-	args = append(args, int64(max(q.Limit, 1))+1)
-	return query + " ORDER BY id LIMIT $" + strconv.Itoa(len(args)), args
-}
-
-// millisUp rounds up: an entry of a whole millisecond is before t if it is
-// before the next one.
-func millisUp(t time.Time) int64 { return millis(t.Add(time.Millisecond - 1)) }
-
-// Audit implements [pawl.AuditStore]. A cursor is "<epoch>:<id>".
-func (s *Store) Audit(ctx context.Context, q pawl.AuditQuery) (page pawl.AuditPage, err error) {
-	after := int64(0)
-	if q.After != "" {
-		epoch, id, _ := strings.Cut(q.After, ":")
-		if after, err = strconv.ParseInt(id, 10, 64); err != nil || epoch != s.epoch || after < 0 {
-			return page, pawl.ErrNotFound
-		}
-	}
-	err = s.surveying(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		last := int64(0)
-		if err := c.QueryRow(ctx, auditLast).Scan(&last); err != nil {
-			return err
-		}
-		if last < after { // put back from a backup
-			return pawl.ErrNotFound
-		}
-		return s.auditPage(ctx, c, &q, after, &page)
-	})
-	return page, err
-}
-
-func (s *Store) auditPage(ctx context.Context, c querier, q *pawl.AuditQuery, after int64, page *pawl.AuditPage) error {
-	cursor := func(id int64) string { return s.epoch + ":" + strconv.FormatInt(id, 10) }
-	page.Cursor, page.Entries, page.More = cursor(after), nil, false
-	query, args := selectAudit(q, after)
-	rows, err := c.Query(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	var e auditCells
-	_, err = pgx.ForEachRow(rows, e.dest(), func() error {
-		if len(page.Entries) == max(q.Limit, 1) {
-			page.More = true
-			return nil
-		}
-		page.Cursor = cursor(e.id)
-		page.Entries = append(page.Entries, e.entry())
-		return nil
-	})
-	return err
-}
-
-// auditCells is an entry as selected.
-type auditCells struct {
-	id                                                                                 int64
-	at                                                                                 number
-	rule                                                                               int32
-	kind, user, login, session, reason, address, agent, label, key, actor, why, object text
-}
-
-func (e *auditCells) dest() []any {
-	return []any{
-		&e.id, &e.at, &e.kind, &e.user, &e.login, &e.session, &e.reason, &e.rule,
-		&e.address, &e.agent, &e.label, &e.key, &e.actor, &e.why, &e.object,
-	}
-}
-
-func (e *auditCells) entry() pawl.AuditEntry {
-	return pawl.AuditEntry{ID: e.id, Event: pawl.Event{
-		At: fromMillis(e.at), Kind: string(e.kind), User: string(e.user), Login: string(e.login), Session: string(e.session),
-		Reason: string(e.reason), Row: int(e.rule),
-		Client: pawl.Client{Address: string(e.address), Agent: string(e.agent), Label: string(e.label)},
-		Key:    string(e.key), By: string(e.actor), Why: string(e.why), Object: string(e.object),
-	}}
 }
 
 const deleteAudit = `DELETE FROM pawl.audit WHERE id = ANY (ARRAY(SELECT id FROM pawl.audit WHERE at < $1 ORDER BY at LIMIT $2))`

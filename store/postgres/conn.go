@@ -44,9 +44,9 @@ func (s *Store) config(url string, conns int) (*pgxpool.Config, error) {
 	if cfg.MaxConnLifetimeJitter == 0 { // those that were made at once do not end at once
 		cfg.MaxConnLifetimeJitter = cfg.MaxConnLifetime / 4
 	}
-	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
-		c.PgConn().CustomData()[eraOf] = s.era.Load()
-		return nil
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		c.PgConn().CustomData()[stateOf] = &connState{era: s.era.Load()}
+		return checkSettings(ctx, c, settings)
 	}
 	return cfg, nil
 }
@@ -63,6 +63,7 @@ func tune(c *pgx.ConnConfig) {
 	c.BuildContextWatcherHandler = func(p *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: p.Conn(), DeadlineDelay: finish}
 	}
+	c.OnNotice = noticed
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "pawl"
 	}
@@ -82,9 +83,6 @@ func keepAlive(c *pgx.ConnConfig) {
 func nameOf(c *pgx.ConnConfig) string {
 	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database
 }
-
-// eraOf is where a connection keeps the era in which it was made.
-const eraOf = "era"
 
 // work is what a call does with a connection.
 type work func(ctx context.Context, c *pgx.Conn) error
@@ -119,7 +117,7 @@ func (s *Store) transacting(ctx context.Context, f func(ctx context.Context, tx 
 	})
 }
 
-const begin = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'`
+const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '5s'`
 
 func (s *Store) run(ctx context.Context, limit time.Duration, again func(error) bool, f work) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
@@ -148,12 +146,18 @@ func (s *Store) with(ctx context.Context, f work) error {
 		return err
 	}
 	defer c.Release()
-	era, _ := c.Conn().PgConn().CustomData()[eraOf].(int64)
-	err = f(ctx, c.Conn())
+	state := stateIn(c.Conn().PgConn())
+	state.unconfirmed = false
+	if err = s.recheck(ctx, c.Conn()); err == nil {
+		err = f(ctx, c.Conn())
+	}
+	if err == nil && state.unconfirmed {
+		err = errUnconfirmed
+	}
 	if err != nil && c.Conn().IsClosed() && ctx.Err() == nil {
 		err = broken{err}
 	}
-	if (lost(err) || stale(err)) && s.era.CompareAndSwap(era, era+1) {
+	if (lost(err) || stale(err)) && s.era.CompareAndSwap(state.era, state.era+1) {
 		s.pool.Reset()
 	}
 	return err

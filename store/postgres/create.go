@@ -47,7 +47,8 @@ func createIn(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte, seen
 	b := &pgx.Batch{}
 	b.Queue(latestAuthTime, seconds(rec.AuthTime))
 	for _, gone := range evicted {
-		queueLog(b, token.Revocation{Kind: token.KindSession, ID: gone.ID, Reason: gone.EndReason, At: gone.Ended})
+		end := token.Revocation{Kind: token.KindSession, ID: gone.ID, Reason: gone.EndReason, At: gone.Ended}
+		queueLog(b, pawl.LoggedEnd{Revocation: end, User: rec.User})
 	}
 	return evicted, tx.SendBatch(ctx, b).Close()
 }

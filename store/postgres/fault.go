@@ -84,7 +84,7 @@ func advice(err error) string {
 	case c == "42501":
 		return "; the user in the URL must own the database or its schema pawl: ALTER DATABASE <name> OWNER TO <user>"
 	case errors.Is(err, context.DeadlineExceeded):
-		return "; it did not answer in time: check its load, and what waits in pg_stat_activity"
+		return "; it did not answer in time: check its load, and what waits in pg_stat_activity (SyncRep: for a synchronous standby)"
 	case c == "26000", c == "42P05":
 		return "; behind a pooler in transaction mode, add default_query_exec_mode=exec to the URL"
 	case stale(err):

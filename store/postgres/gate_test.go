@@ -13,6 +13,7 @@ import (
 	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/store/postgres"
 	"github.com/pawlauth/pawl/store/storetest"
+	"github.com/pawlauth/pawl/token"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -104,51 +105,87 @@ func writes() []writeCase {
 	}
 }
 
+// everyonesEnds are the ways in which everyone's mark is moved.
+func everyonesEnds() map[string]func(context.Context, *postgres.Store) (bool, error) {
+	return map[string]func(context.Context, *postgres.Store) (bool, error){
+		"EndAll": func(ctx context.Context, s *postgres.Store) (bool, error) {
+			_, err := s.EndAll(ctx, "x", noon)
+			return true, err
+		},
+		"EndAgain": func(ctx context.Context, s *postgres.Store) (bool, error) {
+			return s.EndAgain(ctx, pawl.LoggedEnd{Revocation: token.Revocation{Kind: token.KindAll, NotBefore: noon, At: noon}}, false)
+		},
+	}
+}
+
+// eachEnd runs a test for every end of everyone's sessions and every write that
+// races it.
+func eachEnd(t *testing.T, run func(*testing.T, writeCase, func(context.Context, *postgres.Store) (bool, error))) {
+	for name, end := range everyonesEnds() {
+		for _, w := range writes() {
+			t.Run(name+"/"+w.name, func(t *testing.T) {
+				t.Parallel()
+				run(t, w, end)
+			})
+		}
+	}
+}
+
 // SECURITY 24: a mark does not overtake a write that has begun, which would then
 // apply after the mark's answer.
 func TestAMarkWaitsForWhatHasBegun(t *testing.T) {
-	for _, w := range writes() {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			url, s, rec := withSession(t)
-			release := hold(t, url, "SELECT 1 FROM pawl.sessions FOR UPDATE")
-			write := begin(func() (bool, error) { return w.write(t.Context(), s, rec) })
-			write.waits(t, url, 1)
-			end := begin(func() (bool, error) { _, err := s.EndAll(t.Context(), "x", noon); return true, err })
-			end.waits(t, url, 2)
-			if write.answered() || end.answered() {
-				t.Error("the end has answered though a write is under way")
-			}
-			release()
-			write.is(t, "the write", true, nil)
-			end.is(t, "the end", true, nil)
-		})
-	}
+	eachEnd(t, func(t *testing.T, w writeCase, endAll func(context.Context, *postgres.Store) (bool, error)) {
+		url, s, rec := withSession(t)
+		release := hold(t, url, "SELECT 1 FROM pawl.sessions FOR UPDATE")
+		write := begin(func() (bool, error) { return w.write(t.Context(), s, rec) })
+		write.waits(t, url, 1)
+		end := begin(func() (bool, error) { return endAll(t.Context(), s) })
+		end.waits(t, url, 2)
+		if write.answered() || end.answered() {
+			t.Error("the end has answered though a write is under way")
+		}
+		release()
+		write.is(t, "the write", true, nil)
+		end.is(t, "the end", true, nil)
+	})
 }
 
 // SECURITY 24: a write that begins while a mark is made comes behind it.
 func TestNoWritePassesAMark(t *testing.T) {
-	for _, w := range writes() {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			url, s, rec := withSession(t)
-			release := hold(t, url, "INSERT INTO pawl.revocations (kind, subject, reason, not_before, at) VALUES ('x', '', '', 0, 0)")
-			end := begin(func() (bool, error) { _, err := s.EndAll(t.Context(), "x", noon); return true, err })
-			end.waits(t, url, 1)
-			write := begin(func() (bool, error) { return w.write(t.Context(), s, rec) })
-			write.waits(t, url, 2)
-			if write.answered() || end.answered() {
-				t.Errorf("answered while a mark is made: %v, %v", write.answered(), end.answered())
-			}
-			release()
-			end.is(t, "the end", true, nil)
-			write.is(t, "the write", false, w.ended)
-		})
-	}
+	eachEnd(t, func(t *testing.T, w writeCase, endAll func(context.Context, *postgres.Store) (bool, error)) {
+		url, s, rec := withSession(t)
+		release := hold(t, url, "INSERT INTO pawl.revocations (kind, subject, reason, not_before, at) VALUES ('x', '', '', 0, 0)")
+		end := begin(func() (bool, error) { return endAll(t.Context(), s) })
+		end.waits(t, url, 1)
+		write := begin(func() (bool, error) { return w.write(t.Context(), s, rec) })
+		write.waits(t, url, 2)
+		if write.answered() || end.answered() {
+			t.Errorf("answered while a mark is made: %v, %v", write.answered(), end.answered())
+		}
+		release()
+		end.is(t, "the end", true, nil)
+		write.is(t, "the write", false, w.ended)
+	})
 }
 
 // The session to keep has run out, so that nothing but the mark ends it.
 func TestAUsersMarkWaitsForTheOneItKeeps(t *testing.T) {
+	at := noon.Add(time.Minute)
+	for name, end := range map[string]func(context.Context, *postgres.Store, pawl.Session) (bool, error){
+		"EndUser": func(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, error) {
+			_, _, err := s.EndUser(ctx, rec.User, rec.ID, "x", at)
+			return true, err
+		},
+		"EndAgain": func(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, error) {
+			r := token.Revocation{Kind: token.KindUser, ID: rec.User, NotBefore: at, At: at}
+			return s.EndAgain(ctx, pawl.LoggedEnd{Revocation: r, Keep: rec.ID}, false)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { aUsersMarkWaits(t, end) })
+	}
+}
+
+func aUsersMarkWaits(t *testing.T, endUser func(context.Context, *postgres.Store, pawl.Session) (bool, error)) {
 	t.Parallel()
 	url, s, rec := withSession(t)
 	idle := rec
@@ -161,10 +198,7 @@ func TestAUsersMarkWaitsForTheOneItKeeps(t *testing.T) {
 		return s.Rotate(t.Context(), idle, storetest.Advanced(idle, noon.Add(time.Minute)))
 	})
 	write.waits(t, url, 1)
-	end := begin(func() (bool, error) {
-		_, _, err := s.EndUser(t.Context(), rec.User, rec.ID, "x", noon.Add(time.Minute))
-		return true, err
-	})
+	end := begin(func() (bool, error) { return endUser(t.Context(), s, rec) })
 	end.waits(t, url, 2)
 	if write.answered() || end.answered() {
 		t.Error("the end has answered though a write is under way")

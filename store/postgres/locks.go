@@ -53,5 +53,6 @@ const (
 // is the lock of it, ROW SHARE, which costs nothing (it is kept in the process
 // until somebody wants a stronger one) and is taken before the statement
 // looks at anything. Without it a statement that began before a mark could
-// apply after the mark's answer.
+// apply after the mark's answer. Under another isolation than READ COMMITTED it
+// would go on seeing what it saw before the lock: see settings.
 const gateOpen = ` NOT EXISTS (SELECT 1 FROM pawl.gate FOR KEY SHARE) `

@@ -13,10 +13,11 @@ import (
 
 // queueLog appends to the log. It is the last thing that a transaction does:
 // whoever else appends waits until it is over.
-func queueLog(b *pgx.Batch, r token.Revocation) {
-	b.Queue(`INSERT INTO pawl.revocations (kind, subject, reason, not_before, at) VALUES ($1, $2, $3, $4, $5)`,
-		[]byte(r.Kind), []byte(r.ID), []byte(r.Reason), seconds(r.NotBefore), millis(r.At))
+func queueLog(b *pgx.Batch, e pawl.LoggedEnd) {
+	b.Queue(insertLog, []byte(e.Kind), []byte(e.ID), []byte(e.Reason), seconds(e.NotBefore), millis(e.At), []byte(e.User), []byte(e.Keep))
 }
+
+const insertLog = `INSERT INTO pawl.revocations (kind, subject, reason, not_before, at, user_id, keep) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 
 // position is a place in the log: behind the entry with this id and tag.
 type position struct {
@@ -44,7 +45,7 @@ func (s *Store) position(cursor string) (p position, ok bool) {
 // back from a backup, or a standby took over that lacked the last entries. Ids
 // alone do not tell: after a crash a sequence goes on up to 32 ahead.
 const selectLog = `SELECT ($1 <= w.id OR EXISTS (SELECT 1 FROM pawl.revocations WHERE id = $1 AND tag = $2)) AND NOT pg_is_in_recovery(),
-		coalesce(l.id, 0), coalesce(l.tag, 0), l.kind, l.subject, l.reason, l.not_before, l.at
+		coalesce(l.id, 0), coalesce(l.tag, 0), l.kind, l.subject, l.reason, l.not_before, l.at, l.user_id, l.keep
 	FROM pawl.swept w LEFT JOIN (SELECT * FROM pawl.revocations WHERE id > $1 ORDER BY id LIMIT $3) l ON true ORDER BY l.id`
 
 // Revocations implements [pawl.SessionStore].
@@ -77,18 +78,21 @@ func (s *Store) page(ctx context.Context, q querier, after position, limit int, 
 		return false, err
 	}
 	var at position
-	var kind, subject, reason text
+	var kind, subject, reason, user, keep text
 	var notBefore, when number
-	_, err = pgx.ForEachRow(rows, []any{&same, &at.id, &at.tag, &kind, &subject, &reason, &notBefore, &when}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&same, &at.id, &at.tag, &kind, &subject, &reason, &notBefore, &when, &user, &keep}, func() error {
 		switch {
 		case at.id == 0:
 		case len(page.Entries) == limit:
 			page.More = true
 		default:
 			page.Cursor = s.cursor(at)
-			page.Entries = append(page.Entries, token.Revocation{
-				Cursor: page.Cursor, Kind: string(kind), ID: string(subject), Reason: string(reason),
-				NotBefore: fromSeconds(notBefore), At: fromMillis(when),
+			page.Entries = append(page.Entries, pawl.LoggedEnd{
+				Revocation: token.Revocation{
+					Cursor: page.Cursor, Kind: string(kind), ID: string(subject), Reason: string(reason),
+					NotBefore: fromSeconds(notBefore), At: fromMillis(when),
+				},
+				User: string(user), Keep: string(keep),
 			})
 		}
 		return nil

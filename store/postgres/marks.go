@@ -36,8 +36,8 @@ const (
 		WHERE user_id = $1 AND sid = $2 AND ended = 0 AND auth_time > $3 AND idle_expires > $4 AND ends > $4`
 	keptLatest = `UPDATE pawl.latest l SET auth_time = s.auth_time FROM pawl.sessions s
 		WHERE s.user_id = $1 AND s.sid = $2 AND s.auth_time > l.auth_time`
-	logEndUser = `INSERT INTO pawl.revocations (kind, subject, reason, not_before, at)
-		SELECT $2, $1, $3, not_before, $4 FROM pawl.marks WHERE user_id = $1`
+	logEndUser = `INSERT INTO pawl.revocations (kind, subject, reason, not_before, at, keep)
+		SELECT $2, $1, $3, not_before, $4, $5 FROM pawl.marks WHERE user_id = $1`
 )
 
 func endUser(ctx context.Context, tx pgx.Tx, user, keep, reason string, at time.Time) (mark pawl.Mark, ended int, err error) {
@@ -59,7 +59,7 @@ func endUser(ctx context.Context, tx pgx.Tx, user, keep, reason string, at time.
 	})
 	b.Queue(updateKept, name, kept, over, millis(at))
 	b.Queue(keptLatest, name, kept)
-	b.Queue(logEndUser, name, []byte(token.KindUser), why, millis(at))
+	b.Queue(logEndUser, name, []byte(token.KindUser), why, millis(at), []byte(sidText(kept)))
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return mark, 0, err
 	}

@@ -70,7 +70,7 @@ func migrateTo(ctx context.Context, c *pgx.Conn, list []migration) error {
 	if have, err := schemaVersion(ctx, c); err != nil || have == int64(len(list)) {
 		return err
 	}
-	return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		// A lock of the transaction: a pooler may change the connection behind it.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, 0)`, pgx.QueryExecModeExec, lockSchema); err != nil {
 			return err

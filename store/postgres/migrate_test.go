@@ -35,7 +35,7 @@ func TestNodesStartAtOnce(t *testing.T) {
 		}
 		nodes.Wait()
 	}
-	if n := sql(t, srv.URL(name), "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM pawl.schema_migrations"); n != "1 init, 2 audit, 3 key_life, 4 operation" {
+	if n := sql(t, srv.URL(name), "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM pawl.schema_migrations"); n != "1 init, 2 audit, 3 key_life, 4 operation, 5 ends" {
 		t.Errorf("migrations: %s", n)
 	}
 }

@@ -28,11 +28,13 @@ func TestLeastRights(t *testing.T) {
 	_, err := s.Create(t.Context(), rec, pawl.Mark{}, 1)
 	rotated, rotateErr := s.Rotate(t.Context(), rec, storetest.Advanced(rec, noon.Add(time.Minute)))
 	_, endErr := s.EndAll(t.Context(), api.ReasonEndedByAdmin, noon)
+	_, doneErr := s.End(t.Context(), rec.SessionKey, api.ReasonSignedOut, noon) // it is confirmed
+	_, auditSweepErr := s.SweepAudit(t.Context(), noon, 10)
 	_, sweepErr := s.Sweep(t.Context(), noon.AddDate(9, 0, 0), noon, 10)
 	_, takeErr := s.Take(t.Context(), noon, pawl.Try{Rate: pawl.Rate{Burst: 1, Period: time.Minute}})
 	auditErr := s.Append(t.Context(), pawl.Event{At: noon, Kind: pawl.EventSignIn})
 	_, bytes := s.Stats()
-	if err := errors.Join(err, rotateErr, endErr, sweepErr, takeErr, auditErr); err != nil || !rotated || bytes == 0 {
+	if err := errors.Join(err, rotateErr, endErr, doneErr, auditSweepErr, sweepErr, takeErr, auditErr); err != nil || !rotated || bytes == 0 {
 		t.Errorf("rotated %v, %d bytes, %v", rotated, bytes, err)
 	}
 }

@@ -12,8 +12,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +44,10 @@ type Options struct {
 	// Conns is how many connections there are at most; 0 means what the URL says
 	// (pool_max_conns), else 20.
 	Conns int
+
+	// Log is told once, at Open, of a connection that may go unencrypted; nil means
+	// slog.Default.
+	Log *slog.Logger
 }
 
 const defaultConns = 20
@@ -52,18 +56,19 @@ const defaultConns = 20
 // registered clients and a throttle in one database. All methods are safe for
 // concurrent use.
 type Store struct {
-	name    string // of the database, for people
-	epoch   string // of cursors
-	pool    *pgxpool.Pool
-	era     atomic.Int64  // grows when the connections made so far are given up
-	waiting atomic.Int64  // callers that wait for a connection
-	bytes   atomic.Int64  // as last measured
-	long    chan struct{} // held by whoever looks at a whole table
-	audit   *appender
-	nudges  *listener // nil: none
-	sweep   sweeping
-	forget  forgetting
-	closing sync.Once
+	name     string // of the database, for people
+	epoch    string // of cursors
+	pool     *pgxpool.Pool
+	era      atomic.Int64  // grows when the connections made so far are given up
+	checkDue atomic.Bool   // of the settings behind a pooler, once a second
+	waiting  atomic.Int64  // callers that wait for a connection
+	bytes    atomic.Int64  // as last measured
+	long     chan struct{} // held by whoever looks at a whole table
+	audit    *appender
+	nudges   *listener // nil: none
+	sweep    sweeping
+	forget   forgetting
+	closing  sync.Once
 }
 
 // Open connects to the database that url names (postgres://user@host:5432/name,
@@ -79,6 +84,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnOfClearText(ctx, o, url)
 	if err := s.prepare(ctx, cfg); err != nil {
 		return nil, s.fault(err)
 	}
@@ -113,24 +119,23 @@ func (s *Store) prepare(ctx context.Context, cfg *pgxpool.Config) (err error) {
 // are not prepared, because the next one may run on another connection, and
 // nothing is set, because others use it too.
 func (s *Store) meet(ctx context.Context, c *pgx.Conn, cfg *pgxpool.Config) error {
-	var version, commit string
+	var version string
 	var number, pid int64
 	err := c.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('server_version_num')::bigint,
-		current_setting('synchronous_commit'), pg_backend_pid()::bigint`, pgx.QueryExecModeExec).Scan(&version, &number, &commit, &pid)
+		pg_backend_pid()::bigint`, pgx.QueryExecModeExec).Scan(&version, &number, &pid)
 	switch {
 	case err != nil:
 		return err
 	case number < 140000:
 		return fmt.Errorf("the server is PostgreSQL %s: version 14 or later is needed", version)
-	case commit == "off":
-		return errors.New("synchronous_commit is off: a crash would bring rotated tokens back; set it to on for this database or user")
-	}
-	if uint32(pid) == c.PgConn().PID() {
+	case uint32(pid) == c.PgConn().PID():
 		keepAlive(cfg.ConnConfig)
-	} else if cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		return checkSettings(ctx, c, settle(cfg.ConnConfig))
+	case cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement:
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
-	return nil
+	s.checkDue.Store(true)
+	return checkSettings(ctx, c, settings)
 }
 
 // Close finishes the audit entries that were handed in and closes the
@@ -145,12 +150,19 @@ func (s *Store) Close() error {
 }
 
 // Now gives the server's time.
-func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
-	err = s.reading(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return c.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var micros int64
+	err := s.reading(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, selectNow).Scan(&micros)
 	})
-	return now.UTC(), err
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(micros).UTC(), nil
 }
+
+// selectNow asks for a number: how a time is written depends on the session.
+const selectNow = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // Nudges gives a value when something was appended to the revocation log, or
 // may have been. It is nil where Options.Listen is empty. It only hastens: who

@@ -3,12 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pawlauth/pawl"
-	"github.com/pawlauth/pawl/token"
 )
 
 // ofUser is everyone's mark and that of user $1: one row, but none on a
@@ -98,26 +96,6 @@ func (s *Store) Rotate(ctx context.Context, from, next pawl.Session) (applied bo
 		return err
 	})
 	return applied, err
-}
-
-// endOne ends a session and logs it, in one statement.
-const endOne = `WITH ended AS (
-		UPDATE pawl.sessions SET ended = $3, end_reason = $4 WHERE user_id = $1 AND sid = $2 AND ended = 0 AND` + uncovered + `RETURNING 1
-	)
-	INSERT INTO pawl.revocations (kind, subject, reason, not_before, at) SELECT $5, $6, $4, 0, $3 FROM ended`
-
-// End implements [pawl.SessionStore].
-func (s *Store) End(ctx context.Context, k pawl.SessionKey, reason string, at time.Time) (ended bool, err error) {
-	sid, err := sidBytes(k.ID)
-	if err != nil {
-		return false, nil
-	}
-	err = s.writing(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		tag, err := c.Exec(ctx, endOne, []byte(k.User), sid, millis(at), []byte(reason), []byte(token.KindSession), []byte(k.ID))
-		ended = err == nil && tag.RowsAffected() == 1
-		return err
-	})
-	return ended, err
 }
 
 const selectUserSessions = `SELECT` + standing + `,` + columns + `
