@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/token"
 )
 
 // Sessions gives the store with a span for every call that is made within

@@ -36,7 +36,7 @@ func startSynchronous(t *testing.T) (engine, *synchronous) {
 	e.faults = append(restarts(),
 		fault{name: "fail-over to the synchronous standby", do: failOver},
 		fault{name: "synchronous standby stalls", do: func(ctx context.Context, _ *house, lot *rand.Rand) {
-			defer s.standby.Stall()()
+			defer s.standby.Freeze()()
 			pause(ctx, time.Duration(500+lot.IntN(1500))*time.Millisecond)
 		}},
 		fault{name: "synchronous standby stalls, then a fail-over", do: func(ctx context.Context, h *house, lot *rand.Rand) {
@@ -76,7 +76,7 @@ func (s *synchronous) failOver(h *house, during func()) {
 // Nothing that was answered is lost; what was not may be.
 func (s *synchronous) stalled(h *house, during func()) {
 	defer h.sum.stalling()()
-	cutOff(s.t, s.standby)
+	s.standby.Stall()
 	during()
 	s.promote(h)
 	s.follow()

@@ -56,7 +56,7 @@ func (h *house) nothingLost(t *testing.T, store *synchronous) {
 func (h *house) standbyStalls(t *testing.T, store *synchronous) {
 	s := &scene{house: h}
 	people := s.signingOut(t)
-	resume := store.standby.Stall()
+	resume := store.standby.Freeze()
 	for i, r := range h.signedOutEverywhere(t, people) {
 		if r.status != http.StatusServiceUnavailable {
 			t.Errorf("while the standby stalls, try %d to sign out is answered %v, want 503", i%len(h.nodes), r)

@@ -285,7 +285,7 @@ func follow(t *testing.T, old, restored string) {
 			t.Fatal(err)
 		}
 		if n := len(p.Entries); n > 0 {
-			last = p.Entries[n-1]
+			last = p.Entries[n-1].Revocation
 		}
 		return p.Cursor, p.Reset, last
 	}

@@ -138,37 +138,6 @@ func (p *Postgres) Promote() {
 	p.command(Program(p.t, "pg_ctl", "postgresql"), "promote", "-D", p.data, "-w")
 }
 
-// Synchronous are the settings of servers each of whose commits waits for one
-// standby. They hold after a fail-over, too.
-func Synchronous() []string {
-	return []string{"cluster_name=copy", "synchronous_standby_names=copy", "wal_retrieve_retry_interval=200ms"}
-}
-
-// AwaitSynchronous waits until a standby takes part in commits.
-func (p *Postgres) AwaitSynchronous() {
-	p.t.Helper()
-	Await(p.t, func() error {
-		if got := p.Exec("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"); got != "1" {
-			return errors.New("no standby takes part in commits")
-		}
-		return nil
-	})
-}
-
-// Stall has a standby receive nothing for a while, over a connection that stays,
-// until resume is called.
-func (p *Postgres) Stall() (resume func()) {
-	p.t.Helper()
-	pid, err := strconv.Atoi(p.Exec("postgres", "SELECT pid FROM pg_stat_wal_receiver"))
-	if err == nil {
-		err = syscall.Kill(pid, syscall.SIGSTOP)
-	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
-}
-
 // Exec runs SQL in a database and gives what psql prints: rows, with | between
 // the columns.
 func (p *Postgres) Exec(database, sql string) string {

@@ -2,7 +2,9 @@ package servertest
 
 import (
 	"errors"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,11 +26,12 @@ func (p *Postgres) SyncStandby(t testing.TB) *Postgres {
 	t.Helper()
 	s := p.Standby(t)
 	p.set("synchronous_standby_names", "*")
-	p.awaitSync()
+	p.AwaitSynchronous()
 	return s
 }
 
-func (p *Postgres) awaitSync() {
+// AwaitSynchronous waits until a standby takes part in commits.
+func (p *Postgres) AwaitSynchronous() {
 	p.t.Helper()
 	Await(p.t, func() error {
 		if p.Exec("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'") != "1" {
@@ -51,7 +54,8 @@ func (p *Postgres) GoOnAlone() {
 	p.set("synchronous_standby_names", "")
 }
 
-// Stall has a standby receive nothing until resume is called.
+// Stall has a standby receive nothing until resume is called: it gives its connection
+// up.
 func (p *Postgres) Stall() (resume func()) {
 	p.t.Helper()
 	from := p.Exec("postgres", "SHOW primary_conninfo")
@@ -63,4 +67,24 @@ func (p *Postgres) Stall() (resume func()) {
 		return nil
 	})
 	return func() { p.set("primary_conninfo", from) }
+}
+
+// Freeze has a standby receive nothing until resume is called, over a connection
+// that stays.
+func (p *Postgres) Freeze() (resume func()) {
+	p.t.Helper()
+	pid, err := strconv.Atoi(p.Exec("postgres", "SELECT pid FROM pg_stat_wal_receiver"))
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
+}
+
+// Synchronous are the settings of servers each of whose commits waits for one
+// standby. They hold after a fail-over, too.
+func Synchronous() []string {
+	return []string{"cluster_name=copy", "synchronous_standby_names=copy", "wal_retrieve_retry_interval=200ms"}
 }
