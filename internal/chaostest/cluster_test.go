@@ -49,17 +49,24 @@ func clusterEngine(t *testing.T) engine {
 
 // loseOne has one of the primaries lose what is written meanwhile.
 func (c *cluster) loseOne(h *house, i int, during func()) {
-	defer h.sum.losing()()
-	c.Nodes[i].CutReplicas()
+	defer h.sum.losing()() // what is written before this is there when it is copied
+	c.cut(i)
 	during()
 	c.kill(i)
+}
+
+// cut lets the i-th primary's replica have nothing of what is written from now on.
+func (c *cluster) cut(i int) {
+	c.settle(i)
+	c.Nodes[i].AwaitCopied()
+	c.Nodes[i].CutReplicas()
 }
 
 // lose has all of them.
 func (c *cluster) lose(h *house, during func()) {
 	defer h.sum.losing()()
 	for i := range primaries {
-		c.Nodes[i].CutReplicas()
+		c.cut(i)
 	}
 	during()
 	for i := range primaries {
@@ -72,7 +79,7 @@ func (c *cluster) lose(h *house, during func()) {
 func (c *cluster) comeBack(h *house, during func()) (back func()) {
 	over := h.sum.losing()
 	for i := range primaries {
-		c.Nodes[i].CutReplicas()
+		c.cut(i)
 	}
 	during()
 	for i := range primaries {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,19 @@ func Follow(replica, primary *Redis) {
 	host, port, _ := net.SplitHostPort(primary.Addr)
 	replica.Do("REPLICAOF", host, port)
 	replica.awaitReplication("master_link_status:up")
+}
+
+// AwaitCopied waits until a replica has all that the server has.
+func (r *Redis) AwaitCopied() {
+	r.t.Helper()
+	Await(r.t, func() error {
+		out, err := redisCLI(r.t, r.Addr, "INFO", "replication")
+		offset := regexp.MustCompile(`master_repl_offset:(\d+)`).FindStringSubmatch(out)
+		if err == nil && (offset == nil || !regexp.MustCompile(`slave\d+:.*state=online,offset=`+offset[1]+`,`).MatchString(out)) {
+			err = fmt.Errorf("no replica has everything yet:\n%s", out)
+		}
+		return err
+	})
 }
 
 // KeepFromReplicas has the server give no replica a copy for a long time: one that
