@@ -14,6 +14,9 @@ const (
 	applyPatience = 2 * time.Second
 	// appliers is how many ends are applied at once.
 	appliers = 16
+	// againPatience bounds the making of one: whatever the store does, the log is read
+	// on.
+	againPatience = 10 * time.Second
 )
 
 // endsApplied waits while ends are due that the store has lost: a session that
@@ -66,6 +69,15 @@ func (s *Service) live(rec *Session, mark Mark, now time.Time) bool {
 	return ok && e.Keep == rec.ID // its new AuthTime is what the store has lost
 }
 
+// contradicted is for a record that says that a session lives which this node knows
+// to have ended. The first time it may just be older than the end.
+func (s *Service) contradicted(ctx context.Context, k SessionKey, known token.Revocation, before int) error {
+	if before == 0 {
+		return nil
+	}
+	return s.endAgain(ctx, k, known)
+}
+
 // endAgain makes an end hold in a store that has lost it and revived the session,
 // before a client is told of it: the whole of it where that is remembered, else
 // the end of this session.
@@ -82,14 +94,15 @@ func (s *Service) endAgain(ctx context.Context, k SessionKey, known token.Revoca
 	return nil
 }
 
-// applyEnds applies the ends that are remembered to a store that has lost some.
+// applyEnds applies the ends that are remembered, and that the log does not show, to
+// a store that has lost some.
 // All nodes may do so at once, and any number of times. partly says that a part of
 // the store cannot be reached: what belongs there is tried again at each reading,
 // and does not keep the users of the other parts waiting.
 func (s *Service) applyEnds(ctx context.Context, partly bool) error {
 	ends, lost := s.unapplied, s.memory.due.Load()
 	if lost {
-		ends = s.memory.recent(s.elapsed())
+		ends = s.memory.unsure(s.elapsed())
 	}
 	if !lost && len(ends) == 0 {
 		return nil
@@ -101,7 +114,7 @@ func (s *Service) applyEnds(ctx context.Context, partly bool) error {
 	}
 	s.memory.applied()
 	if lost || err == nil {
-		s.cfg.Log.Warn("the store has lost entries of the revocation log; what this node knows to have ended in the last minute is ended again",
+		s.cfg.Log.Warn("the store has lost entries of the revocation log; what this node knows to have ended in the last minute, and the log does not show, is ended again",
 			"ends", len(ends), "left", len(s.unapplied))
 	}
 	return err
@@ -131,9 +144,10 @@ func (s *Service) applyAll(ctx context.Context, ends []rememberedEnd) (failed []
 			if e.Kind != kind {
 				return
 			}
-			wrote, err := s.cfg.Sessions.EndAgain(ctx, e.LoggedEnd, !e.logged)
+			wrote, err := s.makeAgain(ctx, e.LoggedEnd, !e.logged)
 			if wrote {
 				s.memory.expect(e.Revocation)
+				s.memory.renew(s.elapsed(), e.Revocation)
 			}
 			if err != nil {
 				mu.Lock()
@@ -143,6 +157,12 @@ func (s *Service) applyAll(ctx context.Context, ends []rememberedEnd) (failed []
 		})
 	}
 	return failed, errs
+}
+
+func (s *Service) makeAgain(ctx context.Context, e LoggedEnd, unlogged bool) (wrote bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, againPatience)
+	defer cancel()
+	return s.cfg.Sessions.EndAgain(ctx, e, unlogged)
 }
 
 // checkUnchecked checks everyone's end where the log has just shown it.
@@ -161,7 +181,7 @@ func (s *Service) checkUnchecked(ctx context.Context) error {
 // clustered one has everyone's mark in each, and can lose it in one of them before
 // any node has read it there.
 func (s *Service) checkEveryone(ctx context.Context, r token.Revocation) error {
-	wrote, err := s.cfg.Sessions.EndAgain(ctx, LoggedEnd{Revocation: r}, false)
+	wrote, err := s.makeAgain(ctx, LoggedEnd{Revocation: r}, false)
 	if wrote {
 		s.cfg.Log.Info("everyone's end was completed in a part of the store", "reason", r.Reason)
 	}

@@ -101,8 +101,10 @@ func (s *Service) take(page RevocationPage) {
 	if page.Reset && s.cursor != "" {
 		s.memory.lost(s.elapsed(), true)
 	}
+	s.rereads = s.rereads || page.Reset
 	s.revoked.Add(revocations(page.Entries)...)
-	s.memory.took(s.elapsed(), page.Entries...)
+	s.memory.took(s.elapsed(), s.ageOf, page.Entries...)
+	s.rereads = s.rereads && page.More
 	for _, e := range page.Entries {
 		if e.Kind == token.KindAll {
 			s.unchecked = &e.Revocation
@@ -110,6 +112,15 @@ func (s *Service) take(page RevocationPage) {
 	}
 	s.cursor = page.Cursor
 	s.tell(LogStep{RevocationPage: page, Keys: s.KeySet()})
+}
+
+// ageOf is how long ago an entry was written that is being read: it is new, unless
+// the log is read from its beginning.
+func (s *Service) ageOf(e *LoggedEnd) time.Duration {
+	if !s.rereads {
+		return 0
+	}
+	return max(0, s.now().Sub(e.At))
 }
 
 // Revoked is the live set of what was ended: by this service at once, by other

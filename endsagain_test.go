@@ -256,6 +256,31 @@ func TestNothingIsForgottenWhileTheLogCannotBeRead(t *testing.T) {
 	n.ended(t, tok)
 }
 
+// What the log still shows after a fail-over holds: only what it has lost is made
+// again, however many ends there were.
+func TestOnlyWhatIsLostIsMadeAgain(t *testing.T) {
+	n := newNodes(t)
+	out := func() api.Tokens {
+		tok := n.here.login()
+		wantError(t, "sign-out", n.here.Logout(t.Context(), api.ReissueRequest{RefreshToken: tok.RefreshToken}), nil)
+		n.heard(t, tok)
+		return tok
+	}
+	for range 5 {
+		out()
+	}
+	n.lags.Store(true)
+	lost := out()
+	n.failOver()
+	n.ended(t, lost)
+	for _, f := range []*fixture{n.here, n.there} {
+		await(t, "the node is ready", func() bool { return f.Ready(t.Context()) == nil })
+	}
+	if got := n.agains.Load(); got > 2 { // each node once
+		t.Errorf("%d ends were made again, one was lost", got)
+	}
+}
+
 // A password change that was lost is applied again by a node that only read of it,
 // too, with the session that goes on.
 func TestAPasswordChangeIsAppliedAgainByAnyNode(t *testing.T) {

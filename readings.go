@@ -66,18 +66,18 @@ func (r *readings) next() uint64 {
 	return r.begun + 1
 }
 
-// outcome returns the error of the reading with that number or a later one, or a
-// channel that is closed when there may be one.
-func (r *readings) outcome(number uint64) (done bool, err error, changed <-chan struct{}) {
+// outcome returns the error of the reading with that number or a later one; or a
+// channel, not nil, that is closed when there may be one.
+func (r *readings) outcome(number uint64) (changed <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.finished >= number {
-		return true, r.err, nil
+		return nil, r.err
 	}
 	if r.changed == nil {
 		r.changed = make(chan struct{})
 	}
-	return false, nil, r.changed
+	return r.changed, nil
 }
 
 // LogStats is how the node stands to the revocation log.
@@ -106,8 +106,8 @@ func (s *Service) readLog(ctx context.Context) error {
 	defer cancel()
 	number := s.readings.next()
 	for {
-		done, err, changed := s.readings.outcome(number)
-		if done {
+		changed, err := s.readings.outcome(number)
+		if changed == nil {
 			return err
 		}
 		s.nudge()

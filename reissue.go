@@ -52,17 +52,12 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 			continue
 		}
 		who := Standing{Disabled: !found || u.Disabled, Mark: mark, Known: s.knownEnd(known)}
-		if who.Known != (token.Revocation{}) && !rec.ended(mark) {
-			contradicted++
-			if contradicted == 2 { // it is not just older than the end
-				err = s.endAgain(ctx, key, who.Known)
-			}
-			if err != nil {
+		if who.Known != (token.Revocation{}) && !rec.ended(mark) && contradicted < 2 {
+			if err := s.contradicted(ctx, key, who.Known, contradicted); err != nil {
 				return api.Tokens{}, err
 			}
-			if contradicted <= 2 {
-				continue
-			}
+			contradicted++
+			continue
 		}
 		if known != nil {
 			s.meet(known, mark, false)

@@ -56,8 +56,9 @@ func (m *endMemory) met(now time.Duration, e LoggedEnd, confirmed bool) {
 	m.ends[nameOf(&e.Revocation)] = r
 }
 
-// took remembers ends that the log has shown.
-func (m *endMemory) took(now time.Duration, ends ...LoggedEnd) {
+// took remembers ends that the log has shown. age is how long ago an entry was
+// written: zero at the log's end, where what is read is new.
+func (m *endMemory) took(now time.Duration, age func(*LoggedEnd) time.Duration, ends ...LoggedEnd) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range ends {
@@ -65,7 +66,7 @@ func (m *endMemory) took(now time.Duration, ends ...LoggedEnd) {
 		if e.Kind == token.KindSession && e.User == "" {
 			continue // an earlier release wrote it, without saying whose session it is
 		}
-		r := m.note(now, e)
+		r := m.note(now-age(&e), e)
 		r.logged = r.logged || !e.NotBefore.Before(r.NotBefore)
 		m.ends[nameOf(&e.Revocation)] = r
 	}
@@ -74,16 +75,16 @@ func (m *endMemory) took(now time.Duration, ends ...LoggedEnd) {
 
 // note returns how an end is to be remembered: of two of the same name the one that
 // reaches further counts.
-func (m *endMemory) note(now time.Duration, e LoggedEnd) rememberedEnd {
+func (m *endMemory) note(at time.Duration, e LoggedEnd) rememberedEnd {
 	if m.ends == nil {
 		m.ends = map[endName]rememberedEnd{}
 	}
 	e.Cursor = ""
-	r := rememberedEnd{LoggedEnd: e}
+	r := rememberedEnd{LoggedEnd: e, noted: at}
 	if old, ok := m.ends[nameOf(&e.Revocation)]; ok && !e.NotBefore.After(old.NotBefore) {
 		r = old
+		r.noted = max(at, old.noted)
 	}
-	r.noted = now
 	return r
 }
 
@@ -153,16 +154,28 @@ func (m *endMemory) missing(due []endName) (any bool) {
 	return any
 }
 
-// recent gives the ends that are remembered.
-func (m *endMemory) recent(now time.Duration) (ends []rememberedEnd) {
+// unsure gives the ends that are remembered and may be lost. What the log has shown
+// since it lost entries holds, since an end and its entry are one step of the store;
+// everyone's is one step in each part of it only.
+func (m *endMemory) unsure(now time.Duration) (ends []rememberedEnd) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.ends {
-		if e.noted >= m.oldest(now) {
+		if e.noted >= m.oldest(now) && (!e.logged || e.Kind == token.KindAll) {
 			ends = append(ends, e)
 		}
 	}
 	return ends
+}
+
+// renew notes that an end was made again just now.
+func (m *endMemory) renew(now time.Duration, r token.Revocation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.ends[nameOf(&r)]; ok {
+		e.noted = now
+		m.ends[nameOf(&r)] = e
+	}
 }
 
 // unshown gives those of the ends that the log was to show and has not.

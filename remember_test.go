@@ -20,13 +20,14 @@ type replicated struct {
 	*memory.Store
 	replica *memory.Store
 	lags    atomic.Bool
-	over    atomic.Bool // the replica has taken over
-	quiet   atomic.Bool // the log does not show that it has
-	broken  atomic.Bool // nothing can be ended
-	hollow  atomic.Bool // the log has lost what was not yet read
-	swallow atomic.Bool // the next end of a session is lost once more
-	falls   atomic.Bool // the replica takes over right after the next end
-	away    atomic.Bool // the log cannot be read
+	over    atomic.Bool  // the replica has taken over
+	quiet   atomic.Bool  // the log does not show that it has
+	broken  atomic.Bool  // nothing can be ended
+	hollow  atomic.Bool  // the log has lost what was not yet read
+	swallow atomic.Bool  // the next end of a session is lost once more
+	falls   atomic.Bool  // the replica takes over right after the next end
+	away    atomic.Bool  // the log cannot be read
+	agains  atomic.Int64 // how often an end was made again
 }
 
 func newReplicated() *replicated { return &replicated{Store: memory.New(), replica: memory.New()} }
@@ -123,6 +124,7 @@ func (r *replicated) EndAll(ctx context.Context, reason string, at time.Time) (m
 }
 
 func (r *replicated) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (wrote bool, err error) {
+	r.agains.Add(1)
 	if r.broken.Load() {
 		return false, errBroken
 	}

@@ -98,6 +98,7 @@ type Service struct {
 	steady   steadyClock
 
 	cursor    string            // of the revocation log; the follower's own
+	rereads   bool              // the log is being read from its beginning; the follower's own
 	unchecked *token.Revocation // everyone's end, as read; the follower's own
 	unapplied []rememberedEnd   // what a part of the store did not take; the follower's own
 
@@ -199,8 +200,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Elapsed == nil {
-		began := time.Now()                                           //nolint:forbidigo // the monotonic clock, which no injected one stands for
-		c.Elapsed = func() time.Duration { return time.Since(began) } //nolint:forbidigo // as above
+		c.Elapsed = monotonic()
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -109,19 +109,23 @@ func functions(t *testing.T) map[string]bool {
 	return found
 }
 
-// The table has the 63 lines in order; each names tests that exist or says
-// that it is open.
+// The table has lines 1 to 63, and those of ends under failure, in order; each
+// names tests that exist or says that it is open.
 func TestSecurityRequirementsNameRealTests(t *testing.T) {
-	const lines = 63
+	var lines []string
+	for i := range 63 {
+		lines = append(lines, strconv.Itoa(i+1))
+	}
+	lines = append(lines, "85", "86")
 	exist := functions(t)
 	named := regexp.MustCompile("`([a-z0-9/]+\\.)?((?:Test|Fuzz|Example)\\w*)`")
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \|([^|]*)\|([^|]*)\|([^|]*)\|$`).FindAllStringSubmatch(read(t, "security-requirements.md"), -1)
-	if len(rows) != lines {
-		t.Errorf("the table has %d lines, want %d", len(rows), lines)
+	if len(rows) != len(lines) {
+		t.Fatalf("the table has %d lines, want %d", len(rows), len(lines))
 	}
 	for i, row := range rows {
-		if row[1] != strconv.Itoa(i+1) {
-			t.Errorf("line %d has number %s", i+1, row[1])
+		if row[1] != lines[i] {
+			t.Errorf("line %s has number %s", lines[i], row[1])
 		}
 		tests := named.FindAllStringSubmatch(row[3], -1)
 		if len(tests) == 0 && strings.TrimSpace(row[4]) == "" {

@@ -130,6 +130,39 @@ func TestEvictionsOfSessionsWait(t *testing.T) {
 	}
 }
 
+// A network that swallows everything while an end waits for its replica: it is an
+// error after a while, and not a call that never returns.
+func TestAnEndWhoseWaitIsNeverAnswered(t *testing.T) {
+	t.Parallel()
+	primary, replica := pair(t)
+	proxy := servertest.StartProxy(t, primary.Addr)
+	s := openAt(t, expecting(t, "redis://"+proxy.Addr, 1))
+	rec := create(t, s, "u")
+	replica.Signal(syscall.SIGSTOP)
+	defer replica.Signal(syscall.SIGCONT)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.End(context.Background(), rec.SessionKey, api.ReasonSignedOut, noon)
+		done <- err
+	}()
+	servertest.Await(t, func() error {
+		if !strings.Contains(primary.Do("INFO", "clients"), "blocked_clients:1") {
+			return errors.New("nothing waits for the replica")
+		}
+		return nil
+	})
+	proxy.Set(servertest.Hold)
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("it is answered")
+		}
+	case <-time.After(time.Minute):
+		t.Error("it does not return")
+	}
+	proxy.Set(servertest.Pass)
+}
+
 // SECURITY 86: a primary that is cut off from its replicas is not believed for long: another one may
 // have taken its place.
 func TestAPrimaryThatIsCutOff(t *testing.T) {

@@ -149,6 +149,10 @@ func (s *Store) await(ctx context.Context, conn rueidis.DedicatedClient, role ru
 	}
 	have := int64(0)
 	if want > 0 {
+		// The client sets no time limit for a command that blocks, and a server that
+		// hangs never answers one.
+		ctx, cancel := context.WithTimeout(ctx, s.o.ReplicaWait+patience)
+		defer cancel()
 		have, err = conn.Do(ctx, conn.B().Wait().Numreplicas(want).Timeout(s.o.ReplicaWait.Milliseconds()).Build()).AsInt64()
 	}
 	return s.acknowledged(ctx, have, want, err)
