@@ -45,9 +45,9 @@ func (s *Service) goEvery(ctx context.Context, d time.Duration, wake <-chan stru
 	})
 }
 
-// readPatience bounds the reading of a page of the log: a part of the store that
-// hangs must not keep the others from being read.
-const readPatience = 2 * time.Second
+// readPatience bounds the reading of a page of the log: a store that hangs must not
+// keep it from being asked again.
+const readPatience = 10 * time.Second
 
 // followOnce reads what is new in the revocation log, and applies again what the
 // store turns out to have lost.

@@ -260,17 +260,16 @@ func TestNothingIsForgottenWhileTheLogCannotBeRead(t *testing.T) {
 // again, however many ends there were.
 func TestOnlyWhatIsLostIsMadeAgain(t *testing.T) {
 	n := newNodes(t)
-	out := func() api.Tokens {
-		tok := n.here.login()
+	out := func(tok api.Tokens) {
 		wantError(t, "sign-out", n.here.Logout(t.Context(), api.ReissueRequest{RefreshToken: tok.RefreshToken}), nil)
 		n.heard(t, tok)
-		return tok
 	}
+	lost := n.here.login()
 	for range 5 {
-		out()
+		out(n.here.login())
 	}
 	n.lags.Store(true)
-	lost := out()
+	out(lost)
 	n.failOver()
 	n.ended(t, lost)
 	for _, f := range []*fixture{n.here, n.there} {
