@@ -44,7 +44,7 @@ type Clock struct {
 const (
 	clockEvery   = 2 * time.Second
 	clockTimeout = 5 * time.Second // as long as a store may take: a node must start beside a busy one
-	clockSamples = 8 // of which the best is believed
+	clockSamples = 8               // of which the best is believed
 	// clockDrift is how fast two clocks part, at most, in parts of a second: five
 	// times what a poor quartz does.
 	clockDrift = 500e-6

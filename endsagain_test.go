@@ -275,7 +275,7 @@ func TestOnlyWhatIsLostIsMadeAgain(t *testing.T) {
 	for _, f := range []*fixture{n.here, n.there} {
 		await(t, "the node is ready", func() bool { return f.Ready(t.Context()) == nil })
 	}
-	if got := n.agains.Load(); got > 2 { // each node once
+	if got := n.remade.Load(); got > 2 { // each node once
 		t.Errorf("%d ends were made again, one was lost", got)
 	}
 }

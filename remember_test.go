@@ -27,7 +27,7 @@ type replicated struct {
 	swallow atomic.Bool  // the next end of a session is lost once more
 	falls   atomic.Bool  // the replica takes over right after the next end
 	away    atomic.Bool  // the log cannot be read
-	agains  atomic.Int64 // how often an end was made again
+	remade  atomic.Int64 // how often an end was made again
 }
 
 func newReplicated() *replicated { return &replicated{Store: memory.New(), replica: memory.New()} }
@@ -124,7 +124,7 @@ func (r *replicated) EndAll(ctx context.Context, reason string, at time.Time) (m
 }
 
 func (r *replicated) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (wrote bool, err error) {
-	r.agains.Add(1)
+	r.remade.Add(1)
 	if r.broken.Load() {
 		return false, errBroken
 	}
