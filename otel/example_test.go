@@ -50,7 +50,6 @@ func Example() {
 		fmt.Println(span.Name)
 	}
 	// Output:
-	// store revocations
 	// store mark
 	// GET /readyz
 }
