@@ -29,27 +29,32 @@ func (s *Store) EndAll(ctx context.Context, reason string, at time.Time) (pawl.M
 		return pawl.Mark{}, err
 	}
 	note := strings.Join([]string{decimal(millis(begun)), decimal(millis(at)), reason, newTag()}, " ")
-	return s.endAll(ctx, note, reason, begun, at)
-}
-
-func (s *Store) endAll(ctx context.Context, note, reason string, begun, at time.Time) (pawl.Mark, error) {
 	marks, err := s.bump(ctx, note, reason, at)
 	if err != nil {
 		return pawl.Mark{}, err
 	}
-	mark := marks[home]
+	return s.level(ctx, marks, reason, begun, at)
+}
+
+// level makes everyone's mark the same in each partition: the highest. Then the end
+// is complete, and what was noted of it is struck out.
+func (s *Store) level(ctx context.Context, marks [partitions]pawl.Mark, reason string, begun, at time.Time) (pawl.Mark, error) {
+	mark := pawl.Mark{Reason: reason}
 	for _, m := range marks {
 		mark.Version, mark.NotBefore = max(mark.Version, m.Version), later(mark.NotBefore, m.NotBefore)
 	}
-	if err := s.level(ctx, mark, at); err != nil {
-		return pawl.Mark{}, err
+	if mark.Version > 0 { // a fail-over can leave a note alone
+		if err := s.raiseTo(ctx, mark, at); err != nil {
+			return pawl.Mark{}, err
+		}
 	}
 	strike := call{strikeScript, []string{s.layout.ending()}, []string{decimal(millis(begun))}}
 	return mark, fault(s.replicated(ctx, strike).Error())
 }
 
-// level makes everyone's mark the same in each partition, and logs it there.
-func (s *Store) level(ctx context.Context, mark pawl.Mark, at time.Time) error {
+// raiseTo moves everyone's mark in each partition to the one given, and logs it
+// there.
+func (s *Store) raiseTo(ctx context.Context, mark pawl.Mark, at time.Time) error {
 	return s.everywhere(ctx, home, func(p int) call {
 		return call{levelScript, s.everyoneKeys(p), []string{
 			s.layout.channel(), newTag(), decimal(mark.Version), decimal(seconds(mark.NotBefore)), mark.Reason, decimal(millis(at)),
@@ -128,7 +133,9 @@ func (s *Store) awaitPartitions(ctx context.Context, due []int, errs *[partition
 // short.
 const endingPatience = 30 * time.Second
 
-// finishEndings ends everyone's sessions again where that was cut short.
+// finishEndings completes ends of everyone's sessions that were cut short, or whose
+// note a fail-over has brought back: as far as they came when they began. To begin
+// them anew would end the sessions that began since.
 func (s *Store) finishEndings(ctx context.Context, now time.Time) error {
 	b := s.client.B()
 	notes, err := s.client.Do(ctx, b.Hkeys().Key(s.layout.ending()).Build()).AsStrSlice()
@@ -140,12 +147,35 @@ func (s *Store) finishEndings(ctx context.Context, now time.Time) error {
 		if !ok || now.Sub(begun) < endingPatience {
 			continue
 		}
-		if _, err := s.endAll(ctx, note, reason, begun, at); err != nil {
+		marks, err := s.everyonesMarks(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := s.level(ctx, marks, reason, begun, at); err != nil {
 			return err
 		}
 		s.o.Log.Warn("an end of everyone's sessions had been cut short, and was finished now", "reason", reason, "begun", begun)
 	}
 	return nil
+}
+
+// everyonesMarks returns everyone's mark in each partition; the zero mark where
+// nothing was ended.
+func (s *Store) everyonesMarks(ctx context.Context) (marks [partitions]pawl.Mark, err error) {
+	var asked rueidis.Commands
+	for p := range partitions {
+		asked = append(asked, s.client.B().Hget().Key(s.layout.everyone(p)).Field("m").Build())
+	}
+	for p, r := range s.client.DoMulti(ctx, asked...) {
+		packed, err := r.ToString()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return marks, fault(err)
+		}
+		if marks[p], err = readMark(packed); err != nil {
+			return marks, err
+		}
+	}
+	return marks, nil
 }
 
 func parseNote(note string) (begun, at time.Time, reason string, ok bool) {

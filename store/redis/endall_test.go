@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -69,6 +70,59 @@ func TestAnEndOfEveryoneThatIsCutShort(t *testing.T) {
 	got, mark, err := s.Get(t.Context(), rec.SessionKey)
 	if err != nil || got.Live(mark, noon) {
 		t.Errorf("%+v lives, %v", got, err)
+	}
+}
+
+// Sessions that began since go on: what was cut short is completed as it was begun,
+// and so is what was complete, where a fail-over has brought its note back.
+func TestToFinishAnEndOfEveryoneEndsNothingThatBeganSince(t *testing.T) {
+	for name, move := range map[string]func(*Store, call) error{
+		"cut short": func(s *Store, bump call) error { return s.do(t.Context(), bump).Error() },
+		"brought back": func(s *Store, bump call) error {
+			if _, err := s.EndAll(t.Context(), api.ReasonEndedByAdmin, noon); err != nil {
+				return err
+			}
+			return s.client.Do(t.Context(), s.client.B().Hset().Key(s.layout.ending()).FieldValue().FieldValue(bump.args[2], "").Build()).Error()
+		},
+		"only the note is left": func(s *Store, bump call) error {
+			return s.client.Do(t.Context(), s.client.B().Hset().Key(s.layout.ending()).FieldValue().FieldValue(bump.args[2], "").Build()).Error()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := servertest.StartRedis(t)
+			s := openTest(t, server.URL)
+			now, err := s.Now(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			note := decimal(millis(now.Add(-2*endingPatience))) + " " + decimal(millis(noon)) + " " + api.ReasonEndedByAdmin + " 1"
+			if err := move(s, call{bumpScript, []string{s.layout.everyone(home), s.layout.ending()}, []string{decimal(seconds(noon)), api.ReasonEndedByAdmin, note}}); err != nil {
+				t.Fatal(err)
+			}
+			var since []pawl.SessionKey
+			for i := range 100 { // in every partition
+				rec := storetest.NewSession(fmt.Sprint("u", i), noon.Add(time.Minute))
+				mark, err := s.Mark(t.Context(), rec.User)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Create(t.Context(), rec, mark, 0); err != nil {
+					t.Fatal(err)
+				}
+				since = append(since, rec.SessionKey)
+			}
+			if _, err := s.Sweep(t.Context(), noon, noon.Add(-time.Hour), 10); err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range since {
+				if got, mark, err := s.Get(t.Context(), k); err != nil || !got.Live(mark, noon) {
+					t.Errorf("a session that began since is ended: %v, %v", mark, err)
+				}
+			}
+			if n := server.Do("HLEN", s.layout.ending()); n != "0" {
+				t.Errorf("%s notes are left", n)
+			}
+		})
 	}
 }
 
