@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
 )
 
 // whyRule says whether a call gives its reason, for the audit log, in the query
@@ -133,7 +134,7 @@ func (q query) network(name string) (netip.Prefix, error) {
 
 // place reads a cursor that writePlace wrote.
 func (q query) place() (string, error) {
-	b, err := base64.RawURLEncoding.DecodeString(q.Get("after"))
+	b, err := token.DecodeBase64URL(q.Get("after"))
 	if err != nil {
 		return "", api.ErrInvalidRequest.With("The query parameter after must be the next of the page before, unchanged.")
 	}
