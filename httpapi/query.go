@@ -121,15 +121,11 @@ func (q query) network(name string) (netip.Prefix, error) {
 	if !q.Has(name) {
 		return netip.Prefix{}, nil
 	}
-	text := q.Get(name)
-	if p, err := netip.ParsePrefix(text); err == nil && !p.Addr().Is4In6() {
-		return p, nil
+	p, err := api.ParseNetwork(q.Get(name))
+	if err != nil {
+		return p, api.ErrInvalidRequest.With("The query parameter %s %v.", name, err)
 	}
-	if a, err := netip.ParseAddr(text); err == nil {
-		a = a.Unmap().WithZone("")
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	return netip.Prefix{}, api.ErrInvalidRequest.With("The query parameter %s must be an address or a network, such as 192.0.2.7 or 192.0.2.0/24.", name)
+	return p, nil
 }
 
 // place reads a cursor that writePlace wrote.
