@@ -33,7 +33,7 @@ func NewMasterKey() MasterKey {
 // White space around it is ignored, as files end with a newline.
 func ParseMasterKey(text string) (MasterKey, error) {
 	var k MasterKey
-	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimSpace(text))
+	b, err := token.DecodeBase64URL(strings.TrimSpace(text))
 	if err != nil || len(b) != len(k.b) {
 		return k, errors.New("pawl: a master key is 32 random bytes in base64url, 43 characters")
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -49,6 +51,27 @@ func (p Proxies) has(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
+// ParseNetwork reads a network, such as 192.0.2.0/24, or an address, which is the
+// network of itself. The error says what is wrong: IPv4 in IPv6 is a form in which
+// addresses are not compared (see [ParseAddress]), so that such a network has
+// none in it.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	if a, ok := parseAddr(text); ok {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return p, errors.New("must be an address or a network, such as 192.0.2.7 or 192.0.2.0/24")
+	case p.Addr().Is4In6() && p.Bits() >= mappedBits:
+		return netip.Prefix{}, fmt.Errorf("must be written as IPv4: %s", netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits))
+	}
+	return p, nil
+}
+
+// mappedBits is how many bits of an IPv4 address in IPv6 stand before it.
+const mappedBits = 96
+
 // ParseAddress reads an address with or without port, in the forms that proxies
 // write. IPv4 in IPv6 becomes IPv4, and zones are dropped: prefixes do not match
 // them.
@@ -56,6 +79,10 @@ func ParseAddress(text string) (netip.Addr, bool) {
 	if ap, err := netip.ParseAddrPort(text); err == nil {
 		return ap.Addr().Unmap().WithZone(""), true
 	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	return parseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+}
+
+func parseAddr(text string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(text)
 	return a.Unmap().WithZone(""), err == nil
 }

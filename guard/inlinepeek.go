@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"time"
 
@@ -34,7 +33,7 @@ func peek(compact string) peeked {
 	if c.Exp > 0 {
 		p.Expires = time.Unix(c.Exp, 0)
 	}
-	if sec, err := base64.RawURLEncoding.DecodeString(c.Sec); err == nil && len(sec) == 16 {
+	if sec, err := token.DecodeBase64URL(c.Sec); err == nil && len(sec) == 16 {
 		p.SessionID = token.SessionID([16]byte(sec))
 	}
 	return p

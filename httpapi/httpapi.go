@@ -94,9 +94,14 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	for _, p := range o.TrustedProxies {
+		if _, err := api.ParseNetwork(p.String()); err != nil {
+			return nil, fmt.Errorf("httpapi: trusted proxy %v: %w", p, err)
+		}
+	}
 	for _, origin := range o.TrustedOrigins {
-		if err := s.cross.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("httpapi: trusted origin %q: %w; write it as https://host or https://host:port", origin, err)
+		if err := errors.Join(api.CheckOrigin(origin), s.cross.AddTrustedOrigin(origin)); err != nil {
+			return nil, fmt.Errorf("httpapi: trusted origin %q: %w", origin, err)
 		}
 		s.origins[origin] = true
 	}

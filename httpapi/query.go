@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/token"
 )
 
 // whyRule says whether a call gives its reason, for the audit log, in the query
@@ -120,20 +121,16 @@ func (q query) network(name string) (netip.Prefix, error) {
 	if !q.Has(name) {
 		return netip.Prefix{}, nil
 	}
-	text := q.Get(name)
-	if p, err := netip.ParsePrefix(text); err == nil && !p.Addr().Is4In6() {
-		return p, nil
+	p, err := api.ParseNetwork(q.Get(name))
+	if err != nil {
+		return p, api.ErrInvalidRequest.With("The query parameter %s %v.", name, err)
 	}
-	if a, err := netip.ParseAddr(text); err == nil {
-		a = a.Unmap().WithZone("")
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	return netip.Prefix{}, api.ErrInvalidRequest.With("The query parameter %s must be an address or a network, such as 192.0.2.7 or 192.0.2.0/24.", name)
+	return p, nil
 }
 
 // place reads a cursor that writePlace wrote.
 func (q query) place() (string, error) {
-	b, err := base64.RawURLEncoding.DecodeString(q.Get("after"))
+	b, err := token.DecodeBase64URL(q.Get("after"))
 	if err != nil {
 		return "", api.ErrInvalidRequest.With("The query parameter after must be the next of the page before, unchanged.")
 	}

@@ -3,8 +3,8 @@ package token
 import "encoding/base64"
 
 // b64 encodes; decoding is decodeSegment alone. encoding/base64 skips line
-// breaks even in strict mode, which would give one token many spellings
-// (RFC 7515 section 2 forbids them).
+// breaks even in strict mode, which would give one token, one session or one
+// cursor many spellings (RFC 7515 section 2 forbids them).
 var b64 = base64.RawURLEncoding
 
 var errBase64 = refuse("not canonical base64url")
@@ -21,6 +21,23 @@ var sextets = func() (t [256]byte) {
 	}
 	return t
 }()
+
+// DecodeBase64URL returns the bytes that s encodes. It accepts one spelling of
+// every value, as described at RFC 7515 section 2: no padding, no line breaks,
+// unused bits zero. Where a text names something, two texts must not name the
+// same: use this and not encoding/base64.
+func DecodeBase64URL(s string) ([]byte, error) { return decodeSegment(nil, s) }
+
+// ParseSessionID returns the bytes of a session id, whose text is that of
+// [SessionID]; ok is false for every other text. Another spelling of an id is the
+// id of no session.
+func ParseSessionID(id string) (raw [16]byte, ok bool) {
+	b, err := decodeSegment(nil, id)
+	if err != nil || len(b) != len(raw) {
+		return raw, false
+	}
+	return [16]byte(b), true
+}
 
 // decodeSegment appends the bytes that s encodes. It accepts exactly one
 // spelling of every value: no padding, no line breaks, unused bits zero.

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pawlauth/pawl/api"
 )
 
 // home is where people go who came from nowhere in particular.
@@ -19,9 +21,8 @@ type returnTo map[string]bool
 func newReturnTo(origins []string) (returnTo, error) {
 	allowed := returnTo{}
 	for _, o := range origins {
-		u, err := url.Parse(o)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != o || strings.ContainsAny(o, "*'; ,") {
-			return nil, fmt.Errorf("webui: %q is no origin to return to; write it as https://host or https://host:port", o)
+		if err := api.CheckWebOrigin(o); err != nil {
+			return nil, fmt.Errorf("webui: origin to return to %q: %w", o, err)
 		}
 		allowed[o] = true
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -92,12 +91,8 @@ func (c *sessionListCmd) query(now time.Time) (q pawl.SessionQuery, err error) {
 	if c.Address == "" {
 		return q, nil
 	}
-	if a, err := netip.ParseAddr(c.Address); err == nil {
-		q.Address = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
-		return q, nil
-	}
-	if q.Address, err = netip.ParsePrefix(c.Address); err != nil {
-		return q, usagef("--address is an address such as 203.0.113.7, or a network such as 203.0.113.0/24")
+	if q.Address, err = api.ParseNetwork(c.Address); err != nil {
+		return q, usagef("--address %w", err)
 	}
 	return q, nil
 }

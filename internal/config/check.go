@@ -52,9 +52,10 @@ func (c *Config) check() error {
 	for _, list := range []struct {
 		key     string
 		origins []string
-	}{{"trusted_origins", c.TrustedOrigins}, {"return_to", c.ReturnTo}} {
+		check   func(origin string) error
+	}{{"trusted_origins", c.TrustedOrigins, api.CheckOrigin}, {"return_to", c.ReturnTo, api.CheckWebOrigin}} {
 		for _, o := range list.origins {
-			if err := checkOrigin(o); err != nil {
+			if err := list.check(o); err != nil {
 				bad(list.key, o, "%v", err)
 			}
 		}
@@ -195,17 +196,4 @@ func everyHost(host string) bool {
 func zeroPort(listen string) bool {
 	_, port, err := net.SplitHostPort(listen)
 	return err == nil && port == "0"
-}
-
-// checkOrigin wants what browsers send: scheme, host, port unless the usual one.
-func checkOrigin(origin string) error {
-	u, err := url.Parse(origin)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" ||
-		u.Scheme+"://"+u.Host != origin || u.Host != strings.ToLower(u.Host) || strings.Contains(u.Host, "*") {
-		return errors.New("must be an exact origin such as https://app.example.com, in lower case, without a path, a slash at the end or wildcards")
-	}
-	if p := u.Port(); (u.Scheme == "https" && p == "443") || (u.Scheme == "http" && p == "80") {
-		return errors.New("must leave out the scheme's own port, as browsers do")
-	}
-	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/pawlauth/pawl/api"
 )
 
 // A value reads and writes one field as text. A parse error says what is wrong
@@ -260,17 +262,11 @@ func (v prefixesValue) parse(s string) error {
 }
 
 func parsePrefix(s string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	p, err := api.ParseNetwork(s)
+	if err == nil && p != p.Masked() {
+		err = fmt.Errorf("has bits set beyond the prefix; write %s", p.Masked())
 	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return p, errors.New("must be addresses or networks, such as 10.0.0.7 or 10.0.0.0/8")
-	}
-	if p != p.Masked() {
-		return p, fmt.Errorf("has bits set beyond the prefix; write %s", p.Masked())
-	}
-	return p, nil
+	return p, err
 }
 
 func (v prefixesValue) text() string {

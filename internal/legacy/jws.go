@@ -2,7 +2,6 @@ package legacy
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"strings"
 
@@ -68,8 +67,8 @@ func parse(compact string) (*jws, error) {
 // canonical decodes base64url that is spelt in the one right way: the secret
 // must not depend on the spelling.
 func canonical(segment string) ([]byte, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(segment)
-	if err != nil || base64.RawURLEncoding.EncodeToString(b) != segment {
+	b, err := token.DecodeBase64URL(segment)
+	if err != nil {
 		return nil, refuse("its signature is not canonical base64url")
 	}
 	return b, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/token"
 )
 
 // text reads bytea into a string; NULL is the empty one.
@@ -99,20 +100,16 @@ func covered(m pawl.Mark) int64 {
 	return seconds(m.NotBefore)
 }
 
-// sidEncoding has one text for each id: another spelling is another id, which
-// no session has.
-var sidEncoding = base64.RawURLEncoding.Strict()
-
-func sidText(b []byte) string { return sidEncoding.EncodeToString(b) }
+func sidText(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 var errSessionID = errors.New("a session id is 16 bytes in base64url")
 
 func sidBytes(id string) ([]byte, error) {
-	b, err := sidEncoding.DecodeString(id)
-	if err != nil || len(b) != 16 {
+	raw, ok := token.ParseSessionID(id)
+	if !ok {
 		return nil, errSessionID
 	}
-	return b, nil
+	return raw[:], nil
 }
 
 func keyBytes(h [32]byte) []byte {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/token"
 )
 
 const (
@@ -73,7 +74,7 @@ func parsePlace(cursor string) (user string, sid []byte, ok bool) {
 		return "", []byte{}, true
 	}
 	name, id, _ := strings.Cut(cursor, ".")
-	b, err := base64.RawURLEncoding.Strict().DecodeString(name)
+	b, err := token.DecodeBase64URL(name)
 	sid, sidErr := sidBytes(id)
 	return string(b), sid, err == nil && sidErr == nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+
+	"github.com/pawlauth/pawl/token"
 )
 
 // entryID names an entry of a partition's log: scripts/lib.lua says how it is
@@ -37,8 +39,6 @@ type position [partitions]entryID
 // cursorVersion stands in front of a cursor: others are of other stores.
 const cursorVersion = 1
 
-var cursorEncoding = base64.RawURLEncoding.Strict()
-
 // String gives the cursor: the latest time, and for each partition that has one
 // its number, by how much its time is earlier, and its tag.
 func (p *position) String() string {
@@ -53,7 +53,7 @@ func (p *position) String() string {
 			b = binary.BigEndian.AppendUint16(b, e.tag)
 		}
 	}
-	return cursorEncoding.EncodeToString(b)
+	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // parsePosition reads a cursor; ok is false for one that no store of this kind
@@ -62,7 +62,7 @@ func parsePosition(cursor string) (p position, ok bool) {
 	if len(cursor) > 2048 {
 		return p, false
 	}
-	b, err := cursorEncoding.DecodeString(cursor)
+	b, err := token.DecodeBase64URL(cursor)
 	if err != nil || len(b) == 0 || b[0] != cursorVersion {
 		return p, false
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/token"
 )
 
 // What the values of a user's hash hold is written in scripts/lib.lua.
@@ -17,18 +18,14 @@ var (
 	errSessionID = errors.New("a session id is 16 bytes in base64url")
 )
 
-// sidEncoding has one text for each id: another spelling is another id, which
-// no session has.
-var sidEncoding = base64.RawURLEncoding.Strict()
-
-func sidText(raw string) string { return sidEncoding.EncodeToString([]byte(raw)) }
+func sidText(raw string) string { return base64.RawURLEncoding.EncodeToString([]byte(raw)) }
 
 func sidBytes(id string) (string, error) {
-	b, err := sidEncoding.DecodeString(id)
-	if err != nil || len(b) != 16 {
+	raw, ok := token.ParseSessionID(id)
+	if !ok {
 		return "", errSessionID
 	}
-	return string(b), nil
+	return string(raw[:]), nil
 }
 
 // values are those of one session.

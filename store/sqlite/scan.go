@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/token"
 )
 
 const (
@@ -64,7 +65,7 @@ func parsePlace(cursor string) (place, bool) {
 		return start, true
 	}
 	name, id, _ := strings.Cut(cursor, ".")
-	user, err := base64.RawURLEncoding.Strict().DecodeString(name)
+	user, err := token.DecodeBase64URL(name)
 	sid, sidErr := sidBytes(id)
 	return place{string(user), sid}, err == nil && sidErr == nil
 }

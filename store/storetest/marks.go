@@ -135,6 +135,7 @@ func endUserKeepsLiveOnly(f *fixture) {
 		},
 		"covered":    func(*pawl.Session) { f.endAll(second(1)) },
 		"no such id": func(s *pawl.Session) { s.ID = "nonsense" },
+		"line break": func(s *pawl.Session) { s.ID += "\n" },
 	} {
 		stored := f.signIn(name, second(0))
 		named := stored

@@ -116,6 +116,11 @@ func unknownSession(f *fixture) {
 		"malformed id":   {User: "u", ID: have.ID + "A"},
 		"not base64url":  {User: "u", ID: strings.Repeat("*", 22)},
 		"id in disguise": {User: "u", ID: disguised(have.ID)},
+		"line feed":      {User: "u", ID: have.ID + "\n"},
+		"line break":     {User: "u", ID: "\r\n" + have.ID},
+		"broken in two":  {User: "u", ID: have.ID[:11] + "\n" + have.ID[11:]},
+		"padded":         {User: "u", ID: have.ID + "=="},
+		"spaced":         {User: "u", ID: " " + have.ID},
 	} {
 		_, mark, err := f.Sessions.Get(f.ctx, k)
 		f.is(err, pawl.ErrNotFound)
