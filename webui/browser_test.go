@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +126,59 @@ func TestPagesInABrowser(t *testing.T) {
 				}
 			}
 			return false, err
+		},
+	})
+}
+
+// Browsers hold what follows a form against the policy of its page: the way to
+// where a person wanted to go must not be part of that.
+func TestTheWayOnInABrowser(t *testing.T) {
+	elsewhere := "https://127.0.0.1:" + browsertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.FormValue("back"), http.StatusSeeOther)
+	}))
+	held := make(chan time.Time, 100)
+	gate := make(chan struct{})
+	var hold atomic.Bool
+	var site *browsertest.Site
+	site = browsertest.NewSite(t, browsertest.SiteOptions{
+		Pages: func(s *browsertest.Site) http.Handler {
+			h, err := webui.New(s.Service, webui.Options{ReturnTo: []string{s.Sibling}, Log: quiet})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		},
+		Around: func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/hop":
+					http.Redirect(w, r, elsewhere+"/?back="+url.QueryEscape(site.URL+"/end"), http.StatusFound)
+				case r.RequestURI == "/end//https://x/?a=//b":
+					http.Redirect(w, r, site.URL+"/end", http.StatusFound)
+				case r.URL.Path == "/end":
+					fmt.Fprint(w, "the end")
+				case r.Method == http.MethodPost && hold.Load():
+					held <- time.Now()
+					<-gate
+					h.ServeHTTP(w, r)
+				default:
+					h.ServeHTTP(w, r)
+				}
+			})
+		},
+	})
+	site.AddUser(t, "anna", pass)
+	run(t, "testdata/onward.mjs", site, nil, map[string]browsertest.Control{
+		"hold": func(json.RawMessage) (any, error) { hold.Store(true); return nil, nil },
+		"held": func(json.RawMessage) (any, error) { return len(held), nil },
+		"apart": func(json.RawMessage) (any, error) {
+			first := <-held
+			return (<-held).Sub(first).Milliseconds(), nil
+		},
+		"release": func(json.RawMessage) (any, error) {
+			hold.Store(false)
+			close(gate)
+			return nil, nil
 		},
 	})
 }

@@ -53,6 +53,10 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request) {
 
 // signIn starts a session and sets the refresh cookie. The page that follows has
 // an access token made from that: none is in a page or a URL.
+//
+// The answer is a page that goes on, and not a redirect: Chromium holds every
+// redirect that follows a form against the form-action of its page, those of other
+// servers too. A redirect would also rewrite the address.
 func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	v := view{Page: "sign-in", UserID: r.PostForm.Get("userId"), ReturnTo: s.back.safe(r.PostForm.Get("return_to"))}
 	replaces, err := s.o.Cookie.Read(r)
@@ -69,7 +73,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = s.dropOld(w, r) // best effort, as for the session that was replaced
 	s.o.Cookie.Set(w, t.RefreshToken, t.Ends, s.svc.Now())
-	leave(w, r, v.ReturnTo)
+	s.show(w, r, http.StatusOK, view{Page: "signed-in", ReturnTo: v.ReturnTo})
 }
 
 // signOut is for browsers without scripts; the others use the API.

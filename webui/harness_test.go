@@ -1,11 +1,13 @@
 package webui_test
 
 import (
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -135,6 +137,18 @@ func (p page) says(text string) page {
 	p.t.Helper()
 	if !strings.Contains(p.body, text) {
 		p.t.Errorf("the page does not say %q\n%s", text, p.body)
+	}
+	return p
+}
+
+var onward = regexp.MustCompile(`<meta http-equiv="refresh" content="0; url=([^"]*)">`)
+
+// goesOnTo: the page itself leads on, and has a link besides.
+func (p page) goesOnTo(target string) page {
+	p.t.Helper()
+	m := onward.FindStringSubmatch(p.body)
+	if p.status != http.StatusOK || m == nil || html.UnescapeString(m[1]) != target || !strings.Contains(p.body, `class="button" href="`) {
+		p.t.Errorf("%d %q, want a page that goes on to %q\n%s", p.status, m, target, p.body)
 	}
 	return p
 }

@@ -73,7 +73,7 @@ func loadMessages(tag string, base map[string]string) (map[string]string, error)
 	return all, nil
 }
 
-var pageNames = []string{"sign-in", "set-up", "reset", "account", "admin", "not-found"}
+var pageNames = []string{"sign-in", "set-up", "reset", "account", "admin", "signed-in", "not-found"}
 
 func (t *tongue) parse(a assets) (map[string]*template.Template, error) {
 	funcs := template.FuncMap{

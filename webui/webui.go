@@ -2,7 +2,6 @@ package webui
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -45,7 +44,6 @@ type site struct {
 	back      returnTo
 	assets    assets
 	languages languages
-	policy    string // the Content-Security-Policy
 }
 
 // New makes the handler of the pages: /sign-in, /sign-out, /set-up, /reset,
@@ -75,7 +73,6 @@ func New(svc *pawl.Service, o Options) (http.Handler, error) {
 	if s.languages, err = loadLanguages(s.assets); err != nil {
 		return nil, err
 	}
-	s.policy = policy(o.ReturnTo)
 	return s.handler(), nil
 }
 
@@ -108,23 +105,15 @@ func (s *site) handler() http.Handler {
 
 // policy is the Content-Security-Policy: nothing but our own files, no inline
 // script or style, no frame around us, and no markup made from text by a script.
-// Browsers hold the redirect after a form against form-action too, so that the
-// origins to return to are in it.
-func policy(returnTo []string) string {
-	forms := "'self'"
-	for _, origin := range returnTo {
-		forms += " " + origin
-	}
-	return fmt.Sprintf("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
-		"form-action %s; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'", forms)
-}
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // secure puts the headers of every page (SECURITY 51). The referrer policy is not
 // no-referrer: with that, browsers send "Origin: null" with our own forms.
 func (s *site) secure(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hd := w.Header()
-		hd.Set("Content-Security-Policy", s.policy)
+		hd.Set("Content-Security-Policy", policy)
 		hd.Set("X-Content-Type-Options", "nosniff")
 		hd.Set("Referrer-Policy", "same-origin")
 		hd.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -40,12 +40,16 @@ function countDown(p) {
   const id = setInterval(tick, 1000);
 }
 
+// A second click sends nothing. Who has stopped the page from loading, which no
+// event tells, can send the form again a moment later.
 function once(form) {
+  let sent = -Infinity;
   form.addEventListener("submit", (e) => {
-    if (form.dataset.sent) e.preventDefault();
-    form.dataset.sent = "1";
+    const now = performance.now();
+    if (now - sent < 3000) e.preventDefault();
+    else sent = now;
   });
-  addEventListener("pageshow", () => delete form.dataset.sent); // back again
+  addEventListener("pageshow", () => { sent = -Infinity; }); // back again
 }
 
 if (document.body.classList.contains("narrow")) {
