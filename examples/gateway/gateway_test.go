@@ -26,6 +26,9 @@ import (
 	"github.com/pawlauth/pawl/pawltest"
 )
 
+// secret is that of the gateways.
+const secret = "S3/9kq0Tn2dW+VbYx8LmZr5uHcJf1oAe"
+
 // gateways start a program in front of Pawl and an application, and give its
 // address.
 var gateways = map[string]func(t *testing.T, pawl, app string) string{
@@ -43,7 +46,8 @@ func nginx(t *testing.T, pawl, app string) string {
 	if err := os.Chmod(dir, 0o755); err != nil { // its workers are another user's
 		t.Fatal(err)
 	}
-	include := strings.NewReplacer("127.0.0.1:8080", pawl, "127.0.0.1:9000", app, "127.0.0.1:8088", at).Replace(string(own))
+	include := strings.NewReplacer("127.0.0.1:8080", pawl, "127.0.0.1:9000", app, "127.0.0.1:8088", at, "/etc/nginx/pawl-gateway.conf", dir+"/pawl-gateway.conf").Replace(string(own))
+	write(t, dir+"/pawl-gateway.conf", "proxy_set_header Pawl-Gateway \""+secret+"\";\n")
 	write(t, dir+"/pawl.conf", include)
 	write(t, dir+"/nginx.conf", "pid "+dir+"/pid; error_log stderr; worker_processes 1; events {}\nhttp { access_log off; include "+dir+"/pawl.conf;\n"+
 		"client_body_temp_path "+dir+"/b; proxy_temp_path "+dir+"/p; fastcgi_temp_path "+dir+"/f; uwsgi_temp_path "+dir+"/u; scgi_temp_path "+dir+"/s; }\n")
@@ -54,7 +58,7 @@ func nginx(t *testing.T, pawl, app string) string {
 func caddy(config string) func(t *testing.T, pawl, app string) string {
 	return func(t *testing.T, pawl, app string) string {
 		at, dir := servertest.FreeAddr(t), t.TempDir()
-		env := []string{"PAWL=" + pawl, "APP=" + app, "LISTEN=" + at, "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
+		env := []string{"PAWL=" + pawl, "APP=" + app, "LISTEN=" + at, "PAWL_GATEWAY_SECRET=" + secret, "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
 		servertest.Start(t, at, servertest.Options{Env: env}, servertest.Program(t, "caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", "caddy/"+config)
 		return "http://" + at
 	}
@@ -72,6 +76,7 @@ type setup struct {
 	t         *testing.T
 	srv       *pawltest.Server
 	url       string
+	issuer    string // Pawl's address
 	rotations atomic.Int32
 	asked     atomic.Int32 // requests that reached the application
 }
@@ -91,7 +96,7 @@ func start(t *testing.T, gateway string, reissue bool) *setup {
 	}))
 	s.srv.Add(pawl.User{ID: "id-anna", Login: "anna", Roles: []string{"reader", "writer"}})
 	h, err := httpapi.New(s.srv.Service, httpapi.Options{
-		VerifyReissue: reissue, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
+		VerifyReissue: reissue, GatewaySecrets: []string{secret}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +105,8 @@ func start(t *testing.T, gateway string, reissue bool) *setup {
 	t.Cleanup(issuer.Close)
 	app := httptest.NewServer(http.HandlerFunc(s.app))
 	t.Cleanup(app.Close)
-	s.url = gateways[gateway](t, issuer.Listener.Addr().String(), app.Listener.Addr().String())
+	s.issuer = issuer.Listener.Addr().String()
+	s.url = gateways[gateway](t, s.issuer, app.Listener.Addr().String())
 	return s
 }
 
