@@ -36,11 +36,17 @@ func (s *server) mountVerify() {
 		return verifyBearer(c)
 	}
 	s.routes.add(anyMethod, verifyPath, endpoint(s, noBody, func(c *call, _ none) (any, error) {
-		return nil, c.verify(look)
+		if err := c.verify(look); err != nil {
+			return nil, err
+		}
+		if c.r.URL.Query().Get("ok") == "200" { // Envoy's ext_authz takes every other status for a refusal
+			return struct{}{}, nil
+		}
+		return nil, nil
 	}))
 }
 
-// verify answers 204 with who it is, or 401; 403 for a gateway whose secret is
+// verify says in headers who it is, which is 204, or refuses: 401; 403 for a gateway whose secret is
 // wrong; with reissue also 403 for what another site sent, and 503. nginx makes a 500 of anything else. The body of a
 // refusal does not get through nginx: code and reason are in headers too.
 func (c *call) verify(look func(*call) (*token.Access, error)) error {

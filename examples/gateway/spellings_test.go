@@ -210,49 +210,48 @@ func TestNoSpellingGoesPastTheGateway(t *testing.T) {
 	if n := len(spellings()); n < 60 {
 		t.Fatalf("%d spellings", n)
 	}
-	for name := range gateways {
-		t.Run(name, func(t *testing.T) {
-			app, issuer := listen(t, "200 OK"), listen(t, "401 Unauthorized")
-			at := strings.TrimPrefix(gateways[name](t, issuer.Addr().String(), app.Addr().String()), "http://")
-			status, _ := raw(t, at, "/sign-in?a=1")
-			if got := app.take(); status != 200 || len(got) != 1 || got[0].target != "/sign-in?a=1" {
-				t.Fatalf("the open page: %d, the application got %q", status, got)
-			}
-			issuer.take()
-			through := 0
-			for _, target := range spellings() {
-				target = strings.ReplaceAll(target, "gateway.example", at)
-				status, h := raw(t, at, target, liar...)
-				ok := true
-				for _, got := range app.take() {
-					if rawPath(got.target) != "/sign-in" {
-						t.Errorf("%q: the application got %q", target, got.target)
-					}
-					for reading, path := range readings {
-						if protected(path(got.target)) {
-							t.Errorf("%q: the application got %q, and reads it, %s, as %q", target, got.target, reading, path(got.target))
-							ok = false
-						}
-					}
-					checkHeaders(t, target, got.header)
+	every(t, func(t *testing.T, name string, run func(t *testing.T, pawl, app string) string) {
+		app, issuer := listen(t, "200 OK"), listen(t, "401 Unauthorized")
+		at := strings.TrimPrefix(run(t, issuer.Addr().String(), app.Addr().String()), "http://")
+		app.take()
+		status, _ := raw(t, at, "/sign-in?a=1")
+		if got := app.take(); status != 200 || len(got) != 1 || got[0].target != "/sign-in?a=1" {
+			t.Fatalf("the open page: %d, the application got %q", status, got)
+		}
+		issuer.take()
+		through := 0
+		for _, target := range spellings() {
+			target = strings.ReplaceAll(target, "gateway.example", at)
+			status, h := raw(t, at, target, liar...)
+			ok := true
+			for _, got := range app.take() {
+				if rawPath(got.target) != "/sign-in" {
+					t.Errorf("%q: the application got %q", target, got.target)
 				}
-				for _, got := range issuer.take() {
-					byGateway := got.header.Get("Pawl-Gateway") == secret && (got.target == "/api/verify" || strings.HasPrefix(got.target, "/api/verify?"))
-					if !byGateway && !public.MatchString(got.target) {
-						t.Errorf("%q: Pawl got %q", target, got.target)
+				for reading, path := range readings {
+					if protected(path(got.target)) {
+						t.Errorf("%q: the application got %q, and reads it, %s, as %q", target, got.target, reading, path(got.target))
 						ok = false
 					}
 				}
-				if to := h.Get("Location"); status/100 == 3 && (!returnTo.MatchString(to) || len(h.Values("Location")) != 1 || strings.ContainsFunc(to, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' })) {
-					t.Errorf("%q: Location: %q", target, to)
-				}
-				if !ok {
-					through++
+				checkHeaders(t, target, got.header, installed[name] == nil)
+			}
+			for _, got := range issuer.take() {
+				byGateway := got.header.Get("Pawl-Gateway") == secret && (got.target == "/api/verify" || strings.HasPrefix(got.target, "/api/verify?"))
+				if !byGateway && !public.MatchString(got.target) {
+					t.Errorf("%q: Pawl got %q", target, got.target)
+					ok = false
 				}
 			}
-			t.Logf("%d of %d spellings got through", through, len(spellings()))
-		})
-	}
+			if to := h.Get("Location"); status/100 == 3 && (!returnTo.MatchString(to) || len(h.Values("Location")) != 1 || strings.ContainsFunc(to, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' })) {
+				t.Errorf("%q: Location: %q", target, to)
+			}
+			if !ok {
+				through++
+			}
+		}
+		t.Logf("%d of %d spellings got through", through, len(spellings()))
+	})
 }
 
 // liar are the headers of a client that lies about where it goes and who it is.
@@ -262,13 +261,14 @@ var liar = []string{
 	"Authorization: Basic YTpi", "Cookie: a=1; __Host-accessToken=x; b=2",
 }
 
-// checkHeaders holds what an application gets at the open page.
-func checkHeaders(t *testing.T, target string, h textproto.MIMEHeader) {
+// checkHeaders looks at what an application gets at the open page; cookies says that
+// the gateway can take single ones out.
+func checkHeaders(t *testing.T, target string, h textproto.MIMEHeader, cookies bool) {
 	t.Helper()
 	for name, values := range h {
 		plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 		bad := strings.HasPrefix(plain, "pawl-") || plain == "authorization" || plain == "x-original-url" || plain == "x-rewrite-url"
-		if bad && strings.Join(values, "") != "" || plain == "cookie" && strings.Contains(strings.Join(values, ""), "Token=") {
+		if bad && strings.Join(values, "") != "" || cookies && plain == "cookie" && strings.Contains(strings.Join(values, ""), "Token=") {
 			t.Errorf("%q: the application got %s: %q", target, name, values)
 		}
 	}
@@ -280,20 +280,26 @@ var plain = []string{
 	"/orders/a:b@c", "/orders/(x)!*'$,=~", "/orders/a.b/..c/.d", "/orders/%61", "/ORDERS/A", "/orders?q=a%2Fb&r=c+d", "/orders?q=/../sign-in", "/orders?a=1?b=2", "/orders/?", "/orders/a%5Cb", "/orders/%E2%82%AC?%E2%82%AC", "/sign-in/x", "/api/orders/7",
 }
 
+// normal is what Traefik makes of some of them, which means the same (RFC 3986 §6.2.2).
+var normal = map[string]string{"/orders/a%2fb": "/orders/a%2Fb", "/orders/%61": "/orders/a"}
+
 // With a token they arrive as they were sent.
 func TestEncodedPathsArriveUnchanged(t *testing.T) {
-	for name := range gateways {
-		t.Run(name, func(t *testing.T) {
-			s := start(t, name, false)
-			app := listen(t, "200 OK")
-			at := strings.TrimPrefix(gateways[name](t, s.issuer, app.Addr().String()), "http://")
-			bearer := auth(s.srv.SignIn("id-anna").AccessToken)
-			for _, target := range plain {
-				status, _ := raw(t, at, target, bearer)
-				if got := app.take(); status != 200 || len(got) != 1 || got[0].target != target || got[0].header.Get("Pawl-Subject") != "id-anna" {
-					t.Errorf("%q: %d, the application got %q", target, status, got)
-				}
+	every(t, func(t *testing.T, name string, run func(t *testing.T, pawl, app string) string) {
+		s := start(t, "", false)
+		app := listen(t, "200 OK")
+		at := strings.TrimPrefix(run(t, s.issuer, app.Addr().String()), "http://")
+		bearer := auth(s.srv.SignIn("id-anna").AccessToken)
+		app.take()
+		for _, target := range plain {
+			status, _ := raw(t, at, target, bearer)
+			want := target
+			if same := normal[target]; name == "traefik" && same != "" {
+				want = same
 			}
-		})
-	}
+			if got := app.take(); status != 200 || len(got) != 1 || got[0].target != want || got[0].header.Get("Pawl-Subject") != "id-anna" {
+				t.Errorf("%q: %d, the application got %q", target, status, got)
+			}
+		}
+	})
 }
