@@ -160,8 +160,16 @@ func (e *ears) serve(c net.Conn) {
 	_, rest, _ := strings.Cut(line, " ")
 	e.mu.Lock()
 	e.all = append(e.all, heard{rest[:max(0, strings.LastIndex(rest, " "))], h})
+	status := e.status
 	e.mu.Unlock()
-	fmt.Fprintf(c, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", e.status)
+	fmt.Fprintf(c, "HTTP/1.1 %s\r\nPawl-Code: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", status)
+}
+
+// say changes the answer.
+func (e *ears) say(status string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.status = status
 }
 
 // take gives what was heard since the last call.
@@ -173,9 +181,15 @@ func (e *ears) take() []heard {
 	return all
 }
 
-// raw sends a request as it stands. No answer is none that is expected: some
-// programs hang up on such targets.
+// raw is rawBy by GET.
 func raw(t *testing.T, addr, target string, headers ...string) (status int, h http.Header) {
+	t.Helper()
+	return rawBy(t, addr, "GET", target, headers...)
+}
+
+// rawBy sends a request as it stands. No answer is none that is expected: some
+// programs hang up on such targets.
+func rawBy(t *testing.T, addr, method, target string, headers ...string) (status int, h http.Header) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
@@ -183,11 +197,11 @@ func raw(t *testing.T, addr, target string, headers ...string) (status int, h ht
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	lines := append([]string{"GET " + target + " HTTP/1.1", "Host: " + addr, "Connection: close"}, headers...)
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: " + addr, "Connection: close"}, headers...)
 	if _, err := io.WriteString(c, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
 		return 0, nil
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
 	if err != nil {
 		return 0, nil
 	}
@@ -292,13 +306,71 @@ func TestEncodedPathsArriveUnchanged(t *testing.T) {
 		bearer := auth(s.srv.SignIn("id-anna").AccessToken)
 		app.take()
 		for _, target := range plain {
-			status, _ := raw(t, at, target, bearer)
+			status, _ := raw(t, at, target, bearer, "X-Original-URL: /admin", "X-Rewrite-URL: /admin")
 			want := target
 			if same := normal[target]; name == "traefik" && same != "" {
 				want = same
 			}
-			if got := app.take(); status != 200 || len(got) != 1 || got[0].target != want || got[0].header.Get("Pawl-Subject") != "id-anna" {
+			got := app.take()
+			if status != 200 || len(got) != 1 || got[0].target != want || got[0].header.Get("Pawl-Subject") != "id-anna" {
 				t.Errorf("%q: %d, the application got %q", target, status, got)
+				continue
+			}
+			for _, name := range []string{"Pawl-Gateway", "Authorization", "X-Original-Url", "X-Rewrite-Url"} {
+				if v := got[0].header.Get(name); v != "" {
+					t.Errorf("%q: the application got %s: %s", target, name, v)
+				}
+			}
+		}
+	})
+}
+
+// Nor by another method, where Pawl cannot be asked, and where it does not know the
+// gateway: what is not 204 does not reach the application.
+func TestNothingButAYesReachesTheApplication(t *testing.T) {
+	every(t, func(t *testing.T, name string, run func(t *testing.T, pawl, app string) string) {
+		app, issuer := listen(t, "200 OK"), listen(t, "")
+		at := strings.TrimPrefix(run(t, issuer.Addr().String(), app.Addr().String()), "http://")
+		app.take()
+		for _, c := range []struct {
+			pawl   string // what it answers; empty: nothing listens there
+			status int    // of a GET; 0: any but a good one
+		}{
+			{"401 Unauthorized", 401}, {"403 Forbidden", 403}, {"503 Service Unavailable", 503},
+			{"404 Not Found", 0}, {"302 Found", 0}, {"429 Too Many Requests", 0}, {"500 Internal Server Error", 0}, {"501 Not Implemented", 0},
+			{"", 0},
+		} {
+			methods := []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "get", "X"}
+			if issuer.say(c.pawl); c.pawl == "" {
+				issuer.Close()
+				methods = methods[:1] // HAProxy tries for three seconds
+			}
+			for _, method := range methods {
+				for _, target := range []string{"/orders", "/sign-in/..%2forders", "/api/verify"} {
+					status, h := rawBy(t, at, method, target, "Origin: https://evil.example", "Access-Control-Request-Method: GET", "X-HTTP-Method-Override: GET", "Content-Length: 0")
+					if got := app.take(); len(got) != 0 || status/100 == 2 || h.Get("Location") != "" {
+						t.Errorf("Pawl answers %q: %s %s: %d %s, the application got %q", c.pawl, method, target, status, h.Get("Location"), got)
+					}
+					if target == "/orders" && method == "GET" && c.status != 0 && status != c.status {
+						t.Errorf("Pawl answers %q: %d", c.pawl, status)
+					}
+				}
+			}
+		}
+	})
+}
+
+// An operator who mistyped the secret sees 403, and no browser is sent to sign in.
+func TestAWrongSecretOfTheGatewayIs403(t *testing.T) {
+	every(t, func(t *testing.T, name string, run func(t *testing.T, pawl, app string) string) {
+		s := startWith(t, "", true, "kT7mXw2RfQz9sLb4NdGy6VjC1hPu8aEo")
+		app := listen(t, "200 OK")
+		at := strings.TrimPrefix(run(t, s.issuer, app.Addr().String()), "http://")
+		app.take()
+		tokens := s.srv.SignIn("id-anna")
+		for _, headers := range [][]string{{"Accept: text/html"}, {cookie(tokens.RefreshToken)}, {auth(tokens.AccessToken)}} {
+			if status, h := raw(t, at, "/orders", headers...); status != 403 || h.Get("Location") != "" || len(app.take()) != 0 {
+				t.Errorf("%.20s: %d %v", headers, status, h)
 			}
 		}
 	})

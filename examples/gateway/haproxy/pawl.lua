@@ -12,7 +12,8 @@ local own = {
 	["pawl-gateway"] = true, ["x-forwarded-method"] = true, ["x-forwarded-for"] = true, ["x-forwarded-proto"] = true,
 }
 
--- Pawl's answers that the client gets as they are.
+-- Pawl's refusals, which the client gets as they are. Pawl puts its code on them; where
+-- it cannot be reached HAProxy makes a 503 of its own, after three seconds.
 local refusals = { [401] = "Unauthorized", [403] = "Forbidden", [503] = "Service Unavailable" }
 
 local function first(headers, name)
@@ -64,8 +65,9 @@ core.register_action("pawl-verify", { "http-req" }, function(txn)
 	if secret then headers["pawl-gateway"] = { secret } end
 
 	local answer = core.httpclient():get({ url = "http://" .. pawl .. "/api/verify", headers = headers, timeout = 10000 })
-	if answer.status == 401 and is_page(txn) then return to_sign_in(txn) end
-	if refusals[answer.status] and answer.headers then return relay(txn, answer) end
+	local refused = refusals[answer.status] and first(answer.headers, "pawl-code")
+	if refused and answer.status == 401 and is_page(txn) then return to_sign_in(txn) end
+	if refused then return relay(txn, answer) end
 	if answer.status ~= 204 then
 		return relay(txn, { status = 503, headers = { ["retry-after"] = { [0] = "1" }, ["content-type"] = { [0] = "application/problem+json" } },
 			body = '{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The service cannot answer right now. Nothing was lost; try again.","code":"unavailable"}\n' })
