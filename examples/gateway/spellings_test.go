@@ -326,7 +326,7 @@ func TestEncodedPathsArriveUnchanged(t *testing.T) {
 }
 
 // Nor by another method, where Pawl cannot be asked, and where it does not know the
-// gateway: what is not 204 does not reach the application.
+// gateway: what is not a yes does not reach the application.
 func TestNothingButAYesReachesTheApplication(t *testing.T) {
 	every(t, func(t *testing.T, name string, run func(t *testing.T, pawl, app string) string) {
 		app, issuer := listen(t, "200 OK"), listen(t, "")
@@ -336,8 +336,14 @@ func TestNothingButAYesReachesTheApplication(t *testing.T) {
 			pawl   string // what it answers; empty: nothing listens there
 			status int    // of a GET; 0: any but a good one
 		}{
-			{"401 Unauthorized", 401}, {"403 Forbidden", 403}, {"503 Service Unavailable", 503},
-			{"404 Not Found", 0}, {"302 Found", 0}, {"429 Too Many Requests", 0}, {"500 Internal Server Error", 0}, {"501 Not Implemented", 0},
+			{"401 Unauthorized", 401},
+			{"403 Forbidden", 403},
+			{"503 Service Unavailable", 503},
+			{"302 Found", 0},
+			{"404 Not Found", 0},
+			{"429 Too Many Requests", 0},
+			{"500 Internal Server Error", 0},
+			{"501 Not Implemented", 0},
 			{"", 0},
 		} {
 			methods := []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "get", "X"}
