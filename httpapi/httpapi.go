@@ -35,9 +35,14 @@ type Options struct {
 	// which is put behind it as "#code=…"; empty: reset links are not made.
 	ResetURL string
 	// VerifyReissue lets /api/verify reissue, and keep a browser's access token in
-	// a cookie: only for proxies that pass Set-Cookie and Authorization of its
-	// answers on to the client, and the client's method to it (docs/gateways.md).
+	// a cookie, for gateways that prove themselves by one of GatewaySecrets, which
+	// must not be empty then. They pass Set-Cookie and Authorization of its answers
+	// on to the client, and the client's method to it (docs/gateways.md).
 	VerifyReissue bool
+	// GatewaySecrets are what a gateway may send to /api/verify in Pawl-Gateway, as
+	// CheckGatewaySecret has them. Several are for the time in which one takes the
+	// place of another. A request with any other is refused with 403.
+	GatewaySecrets []string
 	// AdminElsewhere leaves /admin/api out of what New makes: NewAdmin serves it,
 	// on a listener of its own.
 	AdminElsewhere bool
@@ -56,13 +61,14 @@ type Options struct {
 
 // server is what the handlers share.
 type server struct {
-	svc     *pawl.Service
-	guard   *guard.Guard
-	o       Options
-	log     *slog.Logger
-	cross   *http.CrossOriginProtection
-	origins map[string]bool
-	routes  routes
+	svc      *pawl.Service
+	guard    *guard.Guard
+	o        Options
+	log      *slog.Logger
+	cross    *http.CrossOriginProtection
+	origins  map[string]bool
+	gateways *gateways
+	routes   routes
 }
 
 // New makes the handler of the whole API. It is safe for concurrent use. The
@@ -85,11 +91,16 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, err := newGateways(o)
+	if err != nil {
+		return nil, err
+	}
 	s := &server{
 		svc: svc, guard: g, o: o, log: o.Log,
-		cross:   http.NewCrossOriginProtection(),
-		origins: map[string]bool{},
-		routes:  routes{},
+		cross:    http.NewCrossOriginProtection(),
+		origins:  map[string]bool{},
+		gateways: known,
+		routes:   routes{},
 	}
 	if s.log == nil {
 		s.log = slog.Default()

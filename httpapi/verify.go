@@ -16,19 +16,38 @@ const verifyPath = "/api/verify"
 // (nginx auth_request, Traefik forwardAuth, Caddy forward_auth). They forward
 // the headers of a request to another application, so what protect would judge
 // is not this request; verifyInline judges that one.
+//
+// Anyone may ask whose an access token is that they hold. Cookies, and what the
+// client's method was, are for gateways that prove themselves.
 func (s *server) mountVerify() {
-	look := verifyBearer
+	inline := verifyBearer
 	if s.o.VerifyReissue {
 		in := s.guard.NewInliner(s.svc, s.inlineOptions())
-		look = func(c *call) (*token.Access, error) { return verifyInline(c, in) }
+		inline = func(c *call) (*token.Access, error) { return verifyInline(c, in) }
+	}
+	look := func(c *call) (*token.Access, error) {
+		proven, err := c.fromGateway()
+		switch {
+		case err != nil:
+			return nil, err
+		case proven:
+			return inline(c)
+		}
+		return verifyBearer(c)
 	}
 	s.routes.add(anyMethod, verifyPath, endpoint(s, noBody, func(c *call, _ none) (any, error) {
-		return nil, c.verify(look)
+		if err := c.verify(look); err != nil {
+			return nil, err
+		}
+		if c.r.URL.Query().Get("ok") == "200" { // Envoy's ext_authz takes every other status for a refusal
+			return struct{}{}, nil
+		}
+		return nil, nil
 	}))
 }
 
-// verify answers 204 with who it is, or 401; with reissue also 403 for what
-// another site sent, and 503. nginx makes a 500 of anything else. The body of a
+// verify says in headers who it is, which is 204, or refuses: 401; 403 for a gateway whose secret is
+// wrong; with reissue also 403 for what another site sent, and 503. nginx makes a 500 of anything else. The body of a
 // refusal does not get through nginx: code and reason are in headers too.
 func (c *call) verify(look func(*call) (*token.Access, error)) error {
 	a, err := look(c)
@@ -63,6 +82,9 @@ func verifyBearer(c *call) (*token.Access, error) {
 	bearer, err := guard.Bearer(c.r)
 	if err != nil {
 		return nil, err
+	}
+	if bearer == "" && c.o.VerifyReissue {
+		return nil, api.ErrUnauthenticated.With("No access token came. Cookies are looked at only for a gateway that proves itself in %s and sends the client's method in %s: see docs/gateways.md.", gatewayHeader, originalMethod)
 	}
 	if bearer == "" {
 		return nil, api.ErrUnauthenticated

@@ -23,6 +23,14 @@ func TestVerifyTellsTheProxyWhoItIs(t *testing.T) {
 			}
 		}
 	}
+	t.Run("Envoy wants 200", func(t *testing.T) {
+		a := s.send("GET", "/api/verify?ok=200&of=/orders?a=1&ok=0", "", bearer(tokens.AccessToken)).is(200, "").keepsCookie()
+		if a.header.Get("Pawl-Subject") != "id-anna" {
+			t.Errorf("%v", a.header)
+		}
+		s.send("GET", "/api/verify?ok=200", "").is(401, "access_denied")
+		s.send("GET", "/api/verify?of=/orders", "", bearer(tokens.AccessToken)).is(204, "")
+	})
 	t.Run("no roles: the header is there, to overwrite the client's", func(t *testing.T) {
 		s.Add(pawl.User{ID: "id-bob", Login: "bob"})
 		a := s.send("GET", "/api/verify", "", bearer(s.SignIn("id-bob").AccessToken)).is(204, "")

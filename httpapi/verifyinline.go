@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/pawlauth/pawl/api"
@@ -21,18 +20,18 @@ const (
 )
 
 // verifyInline reissues where the access token has expired or is missing, for
-// proxies that pass the answer's Set-Cookie and Authorization on to the client.
-// A proxy that did not would lose every rotation.
+// gateways that have proved themselves, and pass the answer's Set-Cookie and
+// Authorization on to the client. One that did not would lose every rotation.
 func verifyInline(c *call, in *guard.Inliner) (*token.Access, error) {
-	r := *c.r
-	if r.Method = c.r.Header.Get(originalMethod); r.Method == "" {
-		// Fail closed: taken for a GET, another site's POST would be let through.
-		a, err := verifyBearer(c)
-		if errors.Is(err, api.ErrUnauthenticated) {
-			err = api.ErrUnauthenticated.With("No access token came. Cookies are looked at only where the proxy sends the client's method in %s: see docs/gateways.md.", originalMethod)
-		}
-		return a, err
+	method, err := single(c.r, originalMethod)
+	if err != nil {
+		return nil, err // the gateway adds its own to the client's
 	}
+	if method == "" {
+		return verifyBearer(c) // taken for a GET, another site's POST would be let through
+	}
+	r := *c.r
+	r.Method = method
 	found := in.Resolve(&r)
 	for name, values := range in.Headers(found) {
 		c.w.Header()[name] = values

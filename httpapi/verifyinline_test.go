@@ -12,10 +12,17 @@ import (
 	"github.com/pawlauth/pawl/httpapi"
 )
 
-var reissues = withAPI(func(o *httpapi.Options) { o.VerifyReissue = true })
+// gatewaySecret is that of the gateway in these tests, proof what it sends, and
+// asGet what it says of a client that sent a GET.
+const (
+	gatewaySecret = "S3/9kq0Tn2dW+VbYx8LmZr5uHcJf1oAe"
+	proof         = "Pawl-Gateway: " + gatewaySecret
+	asGet         = "X-Forwarded-Method: GET"
+)
 
-// asGet is what a proxy says of a client that sent a GET.
-const asGet = "X-Forwarded-Method: GET"
+var reissues = withAPI(func(o *httpapi.Options) {
+	o.VerifyReissue, o.GatewaySecrets = true, []string{gatewaySecret}
+})
 
 // lines gives the cookies of an answer of verify, and checks that each Set-Cookie
 // line is repeated in the header of its own.
@@ -47,7 +54,14 @@ type verified struct {
 	header http.Header
 }
 
+// verify asks as the gateway does.
 func (s *server) verify(headers ...string) verified {
+	s.t.Helper()
+	return s.verifyAs(append(headers, proof)...)
+}
+
+// verifyAs asks without a proof, unless one is among the headers.
+func (s *server) verifyAs(headers ...string) verified {
 	s.t.Helper()
 	r := s.request("GET", "/api/verify", "", headers...)
 	resp, err := s.http.Do(r)
@@ -88,6 +102,7 @@ func TestVerifyReissuesWhereThatIsOn(t *testing.T) {
 		{"SECURITY 35: without the original method cookies are nothing", []string{both, own}, 401, "access_denied"},
 		{"but a bearer is", []string{both, bearer(access.Value)}, 204, ""},
 		{"a bearer is bad for another reason", []string{both, bearer("x"), asGet}, 401, "invalid_token"},
+		{"two original methods", []string{both, asGet, "X-Forwarded-Method: POST", own}, 401, "invalid_token"},
 		{"two refresh cookies", []string{cookie("a"), cookie("b"), asGet}, 401, "invalid_token"},
 		{"the access cookie alone", []string{"Cookie: " + api.AccessCookieName + "=" + access.Value, asGet}, 401, "access_denied"},
 	} {

@@ -1,10 +1,11 @@
-// Package gateway_test runs the configurations of nginx and Caddy beside it with
-// the real programs.
+// Package gateway_test runs the configurations of nginx, Caddy and HAProxy beside
+// it with the real programs.
 package gateway_test
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,12 +28,32 @@ import (
 	"github.com/pawlauth/pawl/pawltest"
 )
 
+// secret is that of the gateways.
+const secret = "S3/9kq0Tn2dW+VbYx8LmZr5uHcJf1oAe"
+
 // gateways start a program in front of Pawl and an application, and give its
 // address.
 var gateways = map[string]func(t *testing.T, pawl, app string) string{
 	"nginx":              nginx,
 	"caddy":              caddy("Caddyfile"),
 	"caddy/forward_auth": caddy("forward_auth.Caddyfile"), // relays nothing
+	"haproxy":            haproxy,
+}
+
+// installed are those of which Debian has no package: their configurations do the
+// least, and are tested where the program is on the PATH.
+var installed = map[string]func(t *testing.T, pawl, app string) string{"envoy": envoy, "traefik": traefik}
+
+// every runs a test for each gateway, and those that happen to be installed.
+func every(t *testing.T, f func(t *testing.T, name string, run func(t *testing.T, pawl, app string) string)) {
+	for name, run := range gateways {
+		t.Run(name, func(t *testing.T) { f(t, name, run) })
+	}
+	for name, run := range installed {
+		if _, err := exec.LookPath(name); err == nil {
+			t.Run(name, func(t *testing.T) { f(t, name, run) })
+		}
+	}
 }
 
 func nginx(t *testing.T, pawl, app string) string {
@@ -43,7 +65,8 @@ func nginx(t *testing.T, pawl, app string) string {
 	if err := os.Chmod(dir, 0o755); err != nil { // its workers are another user's
 		t.Fatal(err)
 	}
-	include := strings.NewReplacer("127.0.0.1:8080", pawl, "127.0.0.1:9000", app, "127.0.0.1:8088", at).Replace(string(own))
+	include := strings.NewReplacer("127.0.0.1:8080", pawl, "127.0.0.1:9000", app, "127.0.0.1:8088", at, "/etc/nginx/pawl-gateway.conf", dir+"/pawl-gateway.conf").Replace(string(own))
+	write(t, dir+"/pawl-gateway.conf", "proxy_set_header Pawl-Gateway \""+secret+"\";\n")
 	write(t, dir+"/pawl.conf", include)
 	write(t, dir+"/nginx.conf", "pid "+dir+"/pid; error_log stderr; worker_processes 1; events {}\nhttp { access_log off; include "+dir+"/pawl.conf;\n"+
 		"client_body_temp_path "+dir+"/b; proxy_temp_path "+dir+"/p; fastcgi_temp_path "+dir+"/f; uwsgi_temp_path "+dir+"/u; scgi_temp_path "+dir+"/s; }\n")
@@ -54,10 +77,63 @@ func nginx(t *testing.T, pawl, app string) string {
 func caddy(config string) func(t *testing.T, pawl, app string) string {
 	return func(t *testing.T, pawl, app string) string {
 		at, dir := servertest.FreeAddr(t), t.TempDir()
-		env := []string{"PAWL=" + pawl, "APP=" + app, "LISTEN=" + at, "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
+		env := []string{"PAWL=" + pawl, "APP=" + app, "LISTEN=" + at, "PAWL_GATEWAY_SECRET=" + secret, "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
 		servertest.Start(t, at, servertest.Options{Env: env}, servertest.Program(t, "caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", "caddy/"+config)
 		return "http://" + at
 	}
+}
+
+func haproxy(t *testing.T, pawl, app string) string {
+	own, err := os.ReadFile("haproxy/haproxy.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("haproxy/pawl.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, file := servertest.FreeAddr(t), filepath.Join(t.TempDir(), "haproxy.cfg")
+	write(t, file, strings.NewReplacer("127.0.0.1:8080", pawl, "127.0.0.1:9000", app, "127.0.0.1:8088", at, "/etc/haproxy/pawl.lua", script).Replace(string(own)))
+	env := []string{"PAWL=" + pawl, "PAWL_GATEWAY_SECRET=" + secret}
+	servertest.Start(t, at, servertest.Options{Env: env}, servertest.Program(t, "haproxy", "haproxy"), "-db", "-f", file)
+	return "http://" + at
+}
+
+func envoy(t *testing.T, pawl, app string) string {
+	own, err := os.ReadFile("envoy/envoy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := string(own)
+	at, file := servertest.FreeAddr(t), filepath.Join(t.TempDir(), "envoy.yaml")
+	for port, addr := range map[string]string{"8080": pawl, "9000": app, "8088": at} {
+		config = strings.ReplaceAll(config, "port_value: "+port, "port_value: "+addr[strings.LastIndex(addr, ":")+1:])
+	}
+	write(t, file, config)
+	servertest.Start(t, at, servertest.Options{Env: []string{"PAWL_GATEWAY_SECRET=" + secret}}, servertest.Program(t, "envoy", "envoy"), "-c", file, "--concurrency", "1", "--use-dynamic-base-id", "-l", "warning")
+	return "http://" + at
+}
+
+func traefik(t *testing.T, pawl, app string) string {
+	own, err := os.ReadFile("traefik/dynamic.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, file := servertest.FreeAddr(t), filepath.Join(t.TempDir(), "dynamic.yml")
+	write(t, file, strings.NewReplacer("127.0.0.1:8080", pawl, "127.0.0.1:9000", app, "127.0.0.1:8088", at).Replace(string(own)))
+	ready := func() error {
+		resp, err := http.Get("http://" + at + "/sign-in")
+		if err == nil {
+			defer resp.Body.Close()
+			if resp.StatusCode == http.StatusNotFound {
+				err = errors.New("the configuration is not there yet")
+			}
+		}
+		return err
+	}
+	servertest.Start(t, at, servertest.Options{Env: []string{"PAWL_GATEWAY_SECRET=" + secret}, Ready: ready}, servertest.Program(t, "traefik", "traefik"),
+		"--entrypoints.web.address="+at, "--providers.file.filename="+file, "--global.checknewversion=false", "--global.sendanonymoususage=false")
+	return "http://" + at
 }
 
 func write(t *testing.T, path, text string) {
@@ -72,6 +148,7 @@ type setup struct {
 	t         *testing.T
 	srv       *pawltest.Server
 	url       string
+	issuer    string // Pawl's address
 	rotations atomic.Int32
 	asked     atomic.Int32 // requests that reached the application
 }
@@ -80,6 +157,13 @@ type setup struct {
 type seen struct{ Subject, Session, Roles, Underscored, Cookie, Authorization, Body string }
 
 func start(t *testing.T, gateway string, reissue bool) *setup {
+	t.Helper()
+	return startWith(t, gateway, reissue, secret)
+}
+
+// startWith is start with the gateway's secret as Pawl has it. No gateway is
+// started for "".
+func startWith(t *testing.T, gateway string, reissue bool, known string) *setup {
 	t.Helper()
 	s := &setup{t: t}
 	s.srv = pawltest.NewServer(t, pawltest.WithConfig(func(c *pawl.Config) {
@@ -91,7 +175,7 @@ func start(t *testing.T, gateway string, reissue bool) *setup {
 	}))
 	s.srv.Add(pawl.User{ID: "id-anna", Login: "anna", Roles: []string{"reader", "writer"}})
 	h, err := httpapi.New(s.srv.Service, httpapi.Options{
-		VerifyReissue: reissue, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
+		VerifyReissue: reissue, GatewaySecrets: []string{known}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +184,11 @@ func start(t *testing.T, gateway string, reissue bool) *setup {
 	t.Cleanup(issuer.Close)
 	app := httptest.NewServer(http.HandlerFunc(s.app))
 	t.Cleanup(app.Close)
-	s.url = gateways[gateway](t, issuer.Listener.Addr().String(), app.Listener.Addr().String())
+	s.issuer = issuer.Listener.Addr().String()
+	if gateway == "" {
+		return s
+	}
+	s.url = gateways[gateway](t, s.issuer, app.Listener.Addr().String())
 	return s
 }
 
@@ -253,8 +341,10 @@ func TestWhoIsRefused(t *testing.T) {
 		if a := s.send("GET", "/sign-in", "", "Pawl-Subject: id-root", "Pawl_Roles: admin"); a.StatusCode != 200 || a.seen() != (seen{}) {
 			t.Errorf("the sign-in page: %d %s", a.StatusCode, a.body)
 		}
-		if a := s.send("GET", "/api/verify", "", auth(ended.AccessToken)); a.StatusCode == 204 {
-			t.Error("verify is open to the world")
+		for _, headers := range [][]string{{auth(ended.AccessToken)}, {auth(s.srv.SignIn("id-anna").AccessToken)}, {cookie(tokens.RefreshToken), "X-Forwarded-Method: GET"}} {
+			if a := s.send("GET", "/api/verify", "", headers...); a.StatusCode != 404 || a.Header.Get("Pawl-Subject") != "" {
+				t.Errorf("verify is open to the world: %d %v", a.StatusCode, a.Header)
+			}
 		}
 		if a := s.send("POST", "/api/password/reset", `{"code":"x","newPassword":"a long enough password"}`, "Content-Type: application/json", "Pawl-Request: 1"); !strings.Contains(a.body, "code") || a.StatusCode == 401 {
 			t.Errorf("a reset of the password: %d %s", a.StatusCode, a.body)
@@ -393,8 +483,8 @@ func TestUntestedOnesSaySo(t *testing.T) {
 			t.Fatal(err)
 		}
 		tested := gateways[filepath.Dir(path)] != nil
-		if says := strings.Contains(string(b), "UNTESTED"); says == tested {
-			t.Errorf("%s: says UNTESTED: %v", path, says)
+		if says := strings.Contains(string(b), "./test does not install it"); says == tested {
+			t.Errorf("%s: says that ./test does not run it: %v", path, says)
 		}
 	}
 }

@@ -291,6 +291,7 @@ func apiOptions(cfg *config.Config, log *slog.Logger, mon *monitor) httpapi.Opti
 		HSTS:           hsts,
 		ResetURL:       cfg.PasswordResetURL,
 		VerifyReissue:  cfg.VerifyReissue,
+		GatewaySecrets: cfg.GatewaySecrets(),
 		AdminElsewhere: cfg.AdminListen != "",
 		Version:        Version(),
 		OnRequest:      mon.onRequest(),

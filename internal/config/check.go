@@ -46,6 +46,7 @@ func (c *Config) check() error {
 	c.checkStorage(bad)
 	c.checkResetURL(bad)
 	c.checkLegacy(bad)
+	c.checkGateway(bad)
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		bad("tls_cert_file", c.TLSCertFile, "and tls_key_file %q go together; set both, or neither for plain HTTP", c.TLSKeyFile)
 	}

@@ -59,6 +59,7 @@ type Config struct {
 	CookieSameSite    string
 	UnsafeHTTPCookies bool
 	VerifyReissue     bool
+	GatewaySecret     Secret // one or more: see GatewaySecrets
 
 	LogFormat string
 	LogLevel  string

@@ -52,6 +52,9 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 		{"old secret and keys", []string{"PAWL_LEGACY_SECRET=" + secret + "xx", "PAWL_LEGACY_JWKS=keys.json"}, "and legacy_secret are both set"},
 		{"old Redis", []string{"PAWL_LEGACY_JWKS=keys.json", "PAWL_LEGACY_REDIS=http://:" + secret + "@h"}, `legacy_redis: "[secret]" must be a URL such as redis://`},
 		{"old Redis key", []string{"PAWL_LEGACY_JWKS=keys.json", "PAWL_LEGACY_REDIS=redis://h", "PAWL_LEGACY_REDIS_KEY=rt"}, "must name the user once, as {user}"},
+		{"a gateway's secret too short", []string{"PAWL_GATEWAY_SECRET=" + secret}, `PAWL_GATEWAY_SECRET: gateway_secret: "[secret]" has 30 characters`},
+		{"two of them, one bad", []string{"PAWL_GATEWAY_SECRET=" + gatewaySecret + " " + secret}, `"[secret]" has 30 characters`},
+		{"the same twice", []string{"PAWL_GATEWAY_SECRET=" + gatewaySecret + "\n" + gatewaySecret}, "the same secret twice"},
 		{"not UTF-8", []string{"PAWL_ISSUER=\xff"}, "characters that do not print"},
 	} {
 		_, err := Load(Sources{Env: tc.env})
@@ -140,6 +143,8 @@ func TestMistakesInValues(t *testing.T) {
 		{"password_hash_memory=19", "must be a whole number with the unit KiB, MiB or GiB"},
 		{"password_hash_memory=8MiB", "use at least m=19456 KiB"},
 		{"password_hash_memory=4GiB", "exceeds"},
+		{"verify_reissue=true", "PAWL_GATEWAY_SECRET_FILE=/etc/pawl/gateway.secret"},
+		{"verify_reissue=true", `proxy_set_header Pawl-Gateway "…";`},
 		{"cookie_same_site=none", "is not known; use one of lax, strict"},
 		{"unsafe_http_cookies=yes", "must be true or false"},
 		{"log_format=xml", "use one of text, json"},

@@ -224,7 +224,11 @@ func cookieFields(c *Config) []Field {
 		},
 		Field{
 			Key: "verify_reissue", value: boolValue{&c.VerifyReissue}, Default: "false",
-			Doc: "Lets `/api/verify` reissue in the middle of a request, and keep a browser's access token in an HttpOnly cookie. Only where the proxy passes `Set-Cookie` and `Authorization` of its answers on to the client, as in `examples/gateway`: one that does not loses every rotation, and signs people out.",
+			Doc: "Lets `/api/verify` reissue in the middle of a request, and keep a browser's access token in an HttpOnly cookie. Only where the gateway passes `Set-Cookie` and `Authorization` of its answers on to the client, as in `examples/gateway`: one that does not loses every rotation, and signs people out. It needs `gateway_secret`.",
+		},
+		Field{
+			Key: "gateway_secret", value: secretValue{&c.GatewaySecret}, Secret: true, Zero: "Empty: `/api/verify` looks at `Authorization` only.",
+			Doc: "What a gateway sends to `/api/verify` in `Pawl-Gateway`, so that cookies are looked at for it and for no script in a page: 32 characters at least, as `openssl rand -base64 32` prints them. To change it, set both, the new and the old, with a space or a new line between; give the gateway the new one; then take the old one away. A wrong one is refused with 403.",
 		},
 	)
 }

@@ -51,6 +51,7 @@ var samples = map[string]struct {
 	"cookie_same_site":             {"strict", func(c *Config) bool { return c.CookieSameSite == "strict" }},
 	"unsafe_http_cookies":          {"true", func(c *Config) bool { return c.UnsafeHTTPCookies }},
 	"verify_reissue":               {"true", func(c *Config) bool { return c.VerifyReissue }},
+	"gateway_secret":               {gatewaySecret, func(c *Config) bool { return reflect.DeepEqual(c.GatewaySecrets(), []string{gatewaySecret}) }},
 	"log_format":                   {"json", func(c *Config) bool { return c.LogFormat == "json" }},
 	"sign_in_failures_per_account": {"3", func(c *Config) bool { return c.SignInFailuresPerAccount == 3 }},
 	"sign_in_failures_per_address": {"30", func(c *Config) bool { return c.SignInFailuresPerAddress == 30 }},
@@ -78,6 +79,8 @@ var samples = map[string]struct {
 	"log_level":            {"debug", func(c *Config) bool { return c.LogLevel == "debug" }},
 }
 
+const gatewaySecret = "S3/9kq0Tn2dW+VbYx8LmZr5uHcJf1oAe"
+
 const legacySecret = "an old secret of 56 bytes, which is 7 times 8, or 14 x 4"
 
 // beside is what the environment says while a key is tried: keys that another
@@ -85,6 +88,9 @@ const legacySecret = "an old secret of 56 bytes, which is 7 times 8, or 14 x 4"
 func beside(key string) (env []string) {
 	if key == "database_listen" || key == "sessions" {
 		return []string{"PAWL_DATABASE=postgres://pawl:p4ss@bouncer/pawl"}
+	}
+	if key == "verify_reissue" {
+		return []string{"PAWL_GATEWAY_SECRET=" + gatewaySecret}
 	}
 	if !strings.HasPrefix(key, legacyPrefix) {
 		return nil

@@ -1,0 +1,38 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pawlauth/pawl/httpapi"
+)
+
+// GatewaySecrets are the secrets by which gateways prove themselves: one, or two
+// while one takes the place of the other.
+func (c *Config) GatewaySecrets() []string { return strings.Fields(c.GatewaySecret.Reveal()) }
+
+// gatewayLines are what a configuration needs from whose time there was no
+// gateway_secret.
+const gatewayLines = `needs a secret of the gateway's own since any script in a page could ask /api/verify for the refresh token. Make one and give it to both:
+    (umask 077; openssl rand -base64 32 >/etc/pawl/gateway.secret)
+  Pawl, in its environment (the file is its user's, mode 0600):
+    PAWL_GATEWAY_SECRET_FILE=/etc/pawl/gateway.secret
+  nginx, in the location that asks http://pawl/api/verify, with the secret in place of the dots:
+    proxy_set_header Pawl-Gateway "…";
+  and beside it, in the server block:
+    location = /api/verify { return 404; }
+  Compare the rest with examples/gateway, and see docs/gateways.md for other gateways; or set verify_reissue: false`
+
+func (c *Config) checkGateway(bad complain) {
+	secrets := c.GatewaySecrets()
+	if c.VerifyReissue && len(secrets) == 0 {
+		bad("verify_reissue", c.VerifyReissue, "%s", gatewayLines)
+	}
+	for i, secret := range secrets {
+		if err := httpapi.CheckGatewaySecret(secret); err != nil {
+			bad("gateway_secret", c.GatewaySecret, "%v", err)
+		} else if slices.Contains(secrets[:i], secret) {
+			bad("gateway_secret", c.GatewaySecret, "holds the same secret twice; remove one of them")
+		}
+	}
+}
