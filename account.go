@@ -34,6 +34,11 @@ func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current
 	if err := s.cfg.PasswordPolicy.Check(next, u.Login, s.cfg.Issuer); err != nil {
 		return api.Tokens{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err).Wrap(err)
 	}
+	done, err := s.mayKeep(ctx, u.ID) // before the new password stands: the end must follow at once
+	if err != nil {
+		return api.Tokens{}, err
+	}
+	defer done()
 	held, err := s.limiter.change(ctx, s.now(), u.ID, who.SessionID)
 	if err != nil {
 		return api.Tokens{}, err

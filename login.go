@@ -148,6 +148,9 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 	if u.Disabled {
 		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
 	}
+	if err := s.stampable(ctx, mark); err != nil {
+		return api.Tokens{}, unavailable(err)
+	}
 	now := s.now()
 	secret := token.NewSecret()
 	ends := now.Add(s.cfg.Policy.SessionTTL)
@@ -192,16 +195,6 @@ func (s *Service) markFor(ctx context.Context, user string) (Mark, error) {
 		mark.NotBefore = known
 	}
 	return mark, err
-}
-
-// authTime is stamped later than the mark, so that nobody who signs in again
-// right after being ended is refused for it.
-func authTime(now time.Time, mark Mark) time.Time {
-	t := now.Truncate(time.Second)
-	if !t.After(mark.NotBefore) {
-		t = mark.NotBefore.Add(time.Second)
-	}
-	return t
 }
 
 // raced says why a sign-in lost against an end of the user's sessions. An end

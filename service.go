@@ -90,6 +90,7 @@ type Service struct {
 	}
 
 	limiter  limiter
+	keeping  keeping
 	audit    auditor
 	activity activity
 	revoked  token.Revoked

@@ -124,7 +124,7 @@ func (in *Inliner) Resolve(r *http.Request) Inlined {
 	return in.reissue(r, refresh, "")
 }
 
-// byCookie is for requests without Authorization. The access cookie counts only
+// byCookie is for requests without a Bearer. The access cookie counts only
 // beside the refresh cookie of its own session: one that an earlier session left
 // behind is not who has signed in since.
 func (in *Inliner) byCookie(r *http.Request, refresh string, err error) Inlined {

@@ -127,6 +127,7 @@ func TestInlineIsTheTable(t *testing.T) {
 		anna = "id-anna"
 		none = "" // anonymous
 	)
+	const proxys = "Authorization: Basic YTpi"
 	two := "; " + api.CookieName + "=b"
 	for _, c := range []struct {
 		name   string
@@ -166,7 +167,9 @@ func TestInlineIsTheTable(t *testing.T) {
 			return sent{c.bearer()[:len(c.bearer())-8] + "AAAAAAAA", c.cookie()}
 		}, none, "401 invalid_token", ""},
 		{"a refresh token as bearer, good", "GET", func(c came) sent { return sent{auth(c.t.RefreshToken), c.cookie()} }, none, "401 invalid_token", ""},
-		{"another scheme, good", "GET", func(c came) sent { return sent{"Authorization: Basic YTpi", c.cookie()} }, none, "400 invalid_request", ""},
+		{"a proxy's Basic, good", "GET", func(c came) sent { c.expired(); return sent{proxys, c.cookie()} }, anna, "200", "access, refresh"},
+		{"a proxy's Basic, none", "GET", func(came) sent { return sent{proxys} }, none, "401 access_denied", ""},
+		{"a proxy's Basic, garbage", "GET", func(came) sent { return sent{proxys, cookie("garbage")} }, none, "401 invalid_token", "refused"},
 		{"SECURITY 52: two headers, good", "GET", func(c came) sent { c.expired(); return sent{c.bearer(), c.bearer(), c.cookie()} }, none, "400 invalid_request", ""},
 		{"SECURITY 30: the name without prefix is ignored", "GET", func(c came) sent { return sent{"Cookie: refreshToken=" + c.t.RefreshToken} }, none, "401 access_denied", ""},
 
@@ -179,6 +182,8 @@ func TestInlineIsTheTable(t *testing.T) {
 		{"a DELETE of a sibling subdomain", "DELETE", func(c came) sent {
 			return sent{c.cookie(), "Sec-Fetch-Site: same-site", "Origin: https://sibling.example"}
 		}, none, "403 cross_site", ""},
+		{"a POST that shows nothing but a proxy's Basic", "POST", func(c came) sent { return sent{c.cookie(), proxys} }, none, "403 cross_site", ""},
+		{"a POST of our own page behind a proxy's Basic", "POST", func(c came) sent { return sent{c.cookie(), proxys, own} }, anna, "200", "access"},
 		{"a POST that says nothing of its origin", "POST", func(c came) sent { return sent{c.cookie()} }, none, "403 cross_site", ""},
 		{"a WebSocket of a sibling subdomain", "GET", func(c came) sent {
 			return sent{c.cookie(), "Upgrade: websocket", "Origin: https://sibling.example"}

@@ -13,7 +13,8 @@ import (
 type refusedKey struct{}
 
 // Wrap is the middleware. A request that is authenticated goes on with its
-// principal and with the access token in force as its Authorization.
+// principal and with the access token in force as its Authorization, in the place
+// of another scheme's.
 func (in *Inliner) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Authorization, Cookie")

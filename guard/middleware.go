@@ -84,8 +84,10 @@ func allowed(a *token.Access, roles []string) bool {
 }
 
 // Bearer gives the token of the Authorization header (RFC 6750 §2.1), or "" if
-// there is none. A token in the query is refused: it would end up in logs and
-// histories (§2.3). Two headers, or another scheme, are ErrInvalidRequest.
+// there is none. Another scheme is none: a browser repeats what a proxy in front
+// asked for, such as Basic, with every request. A token in the query is refused:
+// it would end up in logs and histories (§2.3). Two headers, or a Bearer without
+// a token, are ErrInvalidRequest.
 func Bearer(r *http.Request) (string, error) {
 	if strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token") {
 		return "", api.ErrInvalidRequest.With("Send the access token in the Authorization header, never in the URL.")
@@ -98,9 +100,12 @@ func Bearer(r *http.Request) (string, error) {
 	default:
 		return "", api.ErrInvalidRequest.With("The request carries two Authorization headers. Send one.")
 	}
-	scheme, value, ok := strings.Cut(values[0], " ")
+	scheme, value, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
 	value = strings.TrimLeft(value, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || value == "" {
+	if value == "" {
 		return "", api.ErrInvalidRequest.With("The Authorization header must be: Bearer, a space, and the access token.")
 	}
 	return value, nil

@@ -72,7 +72,11 @@ func (s *server) admit(h http.Header, r *http.Request, ru rule) (pawl.Actor, err
 	if !ru.noAdmin {
 		return s.admitAdmin(r)
 	}
-	if len(values) == 0 {
+	bearer, err := guard.Bearer(r)
+	if err != nil {
+		return pawl.Actor{}, err
+	}
+	if bearer == "" {
 		h.Set("WWW-Authenticate", challengeBasic)
 		return pawl.Actor{}, api.ErrUnauthenticated.With("This is for registered clients: authenticate with HTTP Basic.")
 	}

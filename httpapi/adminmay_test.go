@@ -127,6 +127,8 @@ func TestWhoMayNotAdminister(t *testing.T) {
 		}, 401, "invalid_credentials", `Basic realm="pawl"`},
 		{"no base64", func(*staffed) []string { return []string{"Authorization: Basic a:b"} }, 401, "invalid_credentials", `Basic realm="pawl"`},
 		{"Basic and nothing", func(*staffed) []string { return []string{"Authorization: basic"} }, 401, "invalid_credentials", `Basic realm="pawl"`},
+		{"SECURITY 53: Digest", func(*staffed) []string { return []string{"Authorization: Digest x=y"} }, 401, "access_denied", `Bearer realm="pawl"`},
+		{"SECURITY 53: garbage", func(*staffed) []string { return []string{"Authorization: garbage"} }, 401, "access_denied", `Bearer realm="pawl"`},
 		{"SECURITY 52: Basic and Bearer", func(s *staffed) []string { return []string{s.clients["users"], s.root} }, 400, "invalid_request", ""},
 		{"SECURITY 52: Bearer twice", func(s *staffed) []string { return []string{s.root, s.root} }, 400, "invalid_request", ""},
 	} {

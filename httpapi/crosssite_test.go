@@ -53,6 +53,18 @@ func TestCrossSite(t *testing.T) { // SECURITY 35, 36
 			want(s.send("POST", "/api/logout", "", with...), 204)
 		})
 	}
+	// Browsers add these to whatever another site makes them send.
+	for _, credentials := range []string{"Basic YTpi", "Digest x=y", "Negotiate YII=", "NTLM x"} {
+		t.Run(credentials+" shows nothing", func(t *testing.T) {
+			tokens := s.SignIn(u.ID)
+			for _, path := range []string{"/api/reissue", "/api/logout"} {
+				s.send("POST", path, "", cookie(tokens.RefreshToken), "Authorization: "+credentials).is(403, "cross_site").keepsCookie()
+			}
+			s.send("POST", "/api/login", loginBody("anna", pass), "Authorization: "+credentials).is(403, "cross_site")
+			s.send("POST", "/api/reissue", "", cookie(tokens.RefreshToken), "Authorization: "+credentials, own).is(200, "")
+			s.send("POST", "/api/logout", "", cookie(tokens.RefreshToken), "Authorization: "+credentials, own).is(204, "")
+		})
+	}
 	t.Run("Authorization or Idempotency-Key beside the cookie are enough", func(t *testing.T) {
 		tokens := s.SignIn(u.ID)
 		s.send("POST", "/api/reissue", "", cookie(tokens.RefreshToken), bearer(tokens.AccessToken)).is(200, "")

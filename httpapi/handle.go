@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/pawlauth/pawl"
@@ -79,7 +80,11 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func tokenSent(r *http.Request) bool {
-	return r.Header.Get("Authorization") != "" || strings.Contains(r.Header.Get("Cookie"), api.InsecureCookieName+"=")
+	isBearer := func(v string) bool {
+		scheme, _, _ := strings.Cut(v, " ")
+		return strings.EqualFold(scheme, "Bearer")
+	}
+	return slices.ContainsFunc(r.Header.Values("Authorization"), isBearer) || strings.Contains(r.Header.Get("Cookie"), api.InsecureCookieName+"=")
 }
 
 // who is the person that handleFor let pass.

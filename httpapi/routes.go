@@ -3,11 +3,11 @@ package httpapi
 import (
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/internal/rawpath"
 )
 
 // anyMethod stands for every method in routes.
@@ -39,16 +39,26 @@ func (rs routes) handler(pages http.Handler) http.Handler {
 		mux.HandleFunc(root, notFound)
 	}
 	for pattern, methods := range rs {
-		mux.Handle(pattern, byMethod(methods))
+		mux.Handle(pattern, spelled(pattern, byMethod(methods)))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// ServeMux would redirect to the clean path; nothing here has two names. A
-		// percent-encoded slash or dot is part of a name, such as a subject's.
-		if escaped := r.URL.EscapedPath(); path.Clean(escaped) != escaped {
+		if !rawpath.Clean(r.URL) { // ServeMux would redirect
 			notFound(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
+	})
+}
+
+// spelled serves the pattern under one spelling: a filter in front that goes by
+// the path as it was sent sees every request for it.
+func spelled(pattern string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !rawpath.Spells(r.URL, pattern) {
+			notFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
 	})
 }
 

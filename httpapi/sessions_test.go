@@ -41,7 +41,7 @@ func TestAccessTokensThatAreRefused(t *testing.T) {
 		{"the cookie alone", []string{cookie(tokens.RefreshToken), own}, 401, "access_denied", ""},
 		{"garbage", []string{bearer("garbage")}, 401, "invalid_token", ""},
 		{"SECURITY 2: a refresh token", []string{bearer(tokens.RefreshToken)}, 401, "invalid_token", ""},
-		{"another scheme", []string{"Authorization: Basic YTpi"}, 400, "invalid_request", "Bearer"},
+		{"another scheme", []string{"Authorization: Basic YTpi"}, 401, "access_denied", ""},
 		{"SECURITY 52: two at once", []string{bearer(tokens.AccessToken), bearer(tokens.AccessToken)}, 400, "invalid_request", "two"},
 	} {
 		for _, route := range []string{"GET /api/session", "GET /api/sessions", "DELETE /api/sessions", "DELETE /api/sessions/x", "POST /api/password"} {

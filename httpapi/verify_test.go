@@ -55,7 +55,7 @@ func TestVerifyRefusesWith401Only(t *testing.T) {
 		{"the cookie is no identity", "GET", "", []string{cookie(tokens.RefreshToken), own}, "access_denied", `Bearer realm="pawl"`},
 		{"garbage", "GET", "", []string{bearer("x")}, "invalid_token", `Bearer realm="pawl", error="invalid_token", error_description="invalid_token"`},
 		{"a refresh token", "GET", "", []string{bearer(tokens.RefreshToken)}, "invalid_token", `Bearer realm="pawl", error="invalid_token", error_description="invalid_token"`},
-		{"another scheme", "GET", "", []string{"Authorization: Basic YTpi"}, "invalid_token", `Bearer realm="pawl", error="invalid_token", error_description="invalid_token"`},
+		{"another scheme", "GET", "", []string{"Authorization: Basic YTpi"}, "access_denied", `Bearer realm="pawl"`},
 		{"two headers", "GET", "", []string{bearer(tokens.AccessToken), bearer("x")}, "invalid_token", `Bearer realm="pawl", error="invalid_token", error_description="invalid_token"`},
 		{"SECURITY 52: in the query", "GET", "?access_token=" + tokens.AccessToken, nil, "invalid_token", `Bearer realm="pawl"`},
 		// Answered as a preflight, 204 would mean: signed in.

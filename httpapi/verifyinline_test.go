@@ -100,6 +100,8 @@ func TestVerifyReissuesWhereThatIsOn(t *testing.T) {
 		{"SECURITY 35: a form of another site, by the original method", []string{both, "X-Forwarded-Method: POST", "Sec-Fetch-Site: cross-site"}, 403, "cross_site"},
 		{"SECURITY 35: a form that says nothing", []string{both, "X-Forwarded-Method: POST"}, 403, "cross_site"},
 		{"SECURITY 35: without the original method cookies are nothing", []string{both, own}, 401, "access_denied"},
+		{"a proxy's Basic beside them", []string{both, asGet, "Authorization: Basic YTpi"}, 204, ""},
+		{"SECURITY 35: a proxy's Basic shows nothing", []string{both, "X-Forwarded-Method: POST", "Authorization: Basic YTpi"}, 403, "cross_site"},
 		{"but a bearer is", []string{both, bearer(access.Value)}, 204, ""},
 		{"a bearer is bad for another reason", []string{both, bearer("x"), asGet}, 401, "invalid_token"},
 		{"two original methods", []string{both, asGet, "X-Forwarded-Method: POST", own}, 401, "invalid_token"},

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/internal/rawpath"
 )
 
 // Options of New. The zero value is right for a service that browsers reach
@@ -100,7 +102,19 @@ func (s *site) handler() http.Handler {
 	}
 	mux.Handle("GET /assets/{name}", s.assets)
 	mux.HandleFunc("/", s.notFound)
-	return s.secure(mux)
+	return s.secure(s.spelled(mux))
+}
+
+// spelled serves each page under one spelling: ServeMux would decode and
+// redirect. No page has a character in its path that needs encoding.
+func (s *site) spelled(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !rawpath.Clean(r.URL) || strings.Contains(r.URL.EscapedPath(), "%") {
+			s.notFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // policy is the Content-Security-Policy: nothing but our own files, no inline

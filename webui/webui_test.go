@@ -201,3 +201,27 @@ func TestEveryEventHasWords(t *testing.T) {
 		}
 	}
 }
+
+// A filter in front that goes by the path as it was sent must see every request
+// for a page.
+func TestPagesHaveOneSpelling(t *testing.T) {
+	s := start(t, webui.Options{})
+	pages, err := webui.New(s.svc, webui.Options{Log: quiet}) // without the API in front
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"/admin": 200, "/%61dmin": 404, "/admi%6E": 404, "//admin": 404, "/./admin": 404, "/x/../admin": 404, "/%2e/admin": 404,
+		"/admin/": 404, "/admin%2f": 404, "/admin%00": 404, "/Admin": 404, "/sign-in": 200, "/sign%2Din": 404, "/sign-in?lang=%65n": 200,
+		"/asset%73/pawl.css": 404, "/assets/%70awl.css": 404, "/": 303, "//": 404,
+	} {
+		if got := s.get(path).status; got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+		s := *s
+		s.h = pages
+		if got := s.get(path).status; got != want {
+			t.Errorf("%s, the pages alone: %d, want %d", path, got, want)
+		}
+	}
+}

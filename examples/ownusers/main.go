@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -57,7 +58,7 @@ func (cs customers) find(match func(customer) bool) (pawl.User, error) {
 
 // newHandler puts Pawl's API beside the program's own pages in one mux.
 func newHandler(svc *pawl.Service) (http.Handler, error) {
-	sessions, err := httpapi.New(svc, httpapi.Options{Cookie: api.Cookie{UnsafeHTTP: true}})
+	sessions, err := httpapi.New(svc, httpapi.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,20 @@ func newService(ctx context.Context, issuer string, users pawl.Users) (*pawl.Ser
 	})
 }
 
+// onlyHere refuses what other machines reach: passwords and tokens would cross
+// the network in clear. A real program serves by TLS, or behind a proxy that does.
+func onlyHere(listen string) error {
+	host, _, err := net.SplitHostPort(listen)
+	if err == nil && !api.ThisMachine(host) {
+		err = fmt.Errorf("%s is not a loopback address, and this example speaks plain HTTP: use one such as 127.0.0.1:8081", listen)
+	}
+	return err
+}
+
 func run(ctx context.Context, listen string) error {
+	if err := onlyHere(listen); err != nil {
+		return err
+	}
 	hasher, err := password.New(password.Options{})
 	if err != nil {
 		return err

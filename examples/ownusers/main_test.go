@@ -73,6 +73,19 @@ func TestOwnUserTable(t *testing.T) {
 	}
 }
 
+// The example speaks plain HTTP: other machines must not reach it, and its cookie
+// is that of a real program.
+func TestTheExampleIsForThisMachineOnly(t *testing.T) {
+	for listen, ok := range map[string]bool{
+		"127.0.0.1:8081": true, "localhost:0": true, "[::1]:8081": true,
+		":8081": false, "0.0.0.0:8081": false, "[::]:8081": false, "192.0.2.1:8081": false, "shop.example:80": false,
+	} {
+		if err := onlyHere(listen); (err == nil) != ok {
+			t.Errorf("%s: %v", listen, err)
+		}
+	}
+}
+
 func send(t *testing.T, method, url, bearer, body string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))

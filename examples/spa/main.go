@@ -31,8 +31,10 @@ import (
 //go:embed web
 var web embed.FS
 
-// cookie is right for http://localhost in every browser. A real application is
-// reached by TLS, and leaves this out.
+// cookie is right for http://localhost in every browser; the example listens on
+// no other. A real application is reached by TLS, and leaves this out: without
+// the prefix and Secure, other programs of the host can set the cookie, and it
+// travels in clear.
 var cookie = api.Cookie{UnsafeHTTP: true}
 
 // app is the application, and what its buttons need.
@@ -144,6 +146,19 @@ func run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// listenHere refuses what other machines reach: everybody knows the password,
+// and it would cross the network in clear.
+func listenHere(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if !api.ThisMachine(host) {
+		return nil, fmt.Errorf("%s is not a loopback address: use one such as 127.0.0.1:8082", address)
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
 func main() {
 	listen := "127.0.0.1:8082"
 	if len(os.Args) > 1 {
@@ -151,7 +166,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	l, err := listenHere(ctx, listen)
 	if err == nil {
 		err = run(ctx, l)
 	}

@@ -169,6 +169,9 @@ func openService(ctx context.Context, cfg *config.Config, log *slog.Logger, mon 
 	if err != nil {
 		return nil, nil, err
 	}
+	if !s.PutBack.IsZero() {
+		log.Warn(foundBackup, "made", s.PutBack.UTC(), "note", backInTime)
+	}
 	svc, stop, err := newService(ctx, cfg, s, key, log, mon)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())

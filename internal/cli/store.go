@@ -41,7 +41,11 @@ func (a *app) openBeside(ctx context.Context, cfg *config.Config) (store, error)
 		if err := mustExist(cfg.DatabasePath()); err != nil {
 			return nil, err
 		}
-		return stores.OpenSQLite(ctx, cfg.DatabasePath(), sqlite.Options{Readers: 1})
+		s, err := stores.OpenSQLite(ctx, cfg.DatabasePath(), sqlite.Options{Readers: 1, Now: a.now})
+		if err == nil && !s.PutBack.IsZero() {
+			fmt.Fprintf(a.stderr, "pawl: %s, of %s. %s\n", foundBackup, moment(s.PutBack), backInTime)
+		}
+		return s, err
 	}
 	quiet := *cfg
 	quiet.DatabaseListen = "" // a command need not hear of ends
@@ -117,6 +121,14 @@ func replacedBy(path string) string {
 	}
 	return ""
 }
+
+// What is said where a backup was copied to the database's place, which
+// "pawl restore" would have put back.
+const (
+	foundBackup = "the database is a backup that was put in its place"
+	backInTime  = "Everybody is signed out, since it does not know what was ended after it was made. " +
+		"Who was disabled or deleted since, can sign in again, with the passwords of then; roles, clients and removed keys are what they were: look through \"pawl user list\" and \"pawl audit list\""
+)
 
 // openForServer opens the stores. At the first start it makes an SQLite database
 // together with the master key. Servers that share a database must be given the

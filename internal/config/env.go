@@ -74,6 +74,9 @@ func envNames(table []Field) []string {
 // `echo` end files with a newline, which is not part of the value.
 func readValue(f Field, name, path string, read func(string) ([]byte, error)) (string, error) {
 	if f.mayHoldSecret() {
+		if _, err := os.Stat(path); err != nil { // it may be the secret itself, and not its file
+			return "", fmt.Errorf("%s must be the path of a file that holds the value, and what it names cannot be read: %w", name, bare(err))
+		}
 		if err := CheckPrivate(path, 0o077); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
@@ -86,6 +89,14 @@ func readValue(f Field, name, path string, read func(string) ([]byte, error)) (s
 		return "", fmt.Errorf("%s: %s is larger than 1 MiB", name, path)
 	}
 	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// bare is err without the path.
+func bare(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // CheckPrivate refuses a secret's file that is not a regular file, or whose

@@ -89,13 +89,20 @@ func (c *Config) checkStorage(bad complain) {
 	}
 }
 
+// asURL is said of libpq's keywords, which are not shown.
+const asURL = "is written in keywords, as libpq takes them; write it as a URL: postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %%XX for what is neither a letter nor a digit in the password, and other keywords behind a ?, as in ?sslmode=verify-full"
+
 func (c *Config) checkSQLite(bad complain) {
 	path, ok := strings.CutPrefix(c.Database.Reveal(), sqliteScheme)
 	switch {
 	case c.Database.Scheme() == "redis" || c.Database.Scheme() == "rediss":
 		bad("database", c.Database, "is Redis, which holds sessions only: set sessions to it, and database to postgres://…")
+	case c.Database.isKeywords():
+		bad("database", c.Database, asURL)
 	case !ok || path == "":
 		bad("database", c.Database, "must be sqlite:// and the path of a file, such as sqlite:///var/lib/pawl/pawl.db, or postgres://user@host/database")
+	case !strings.ContainsAny(path, "?#%") && !c.Database.readable():
+		bad("database", c.Database, "is not the path of a file, and is not shown, as a password may be in it; PostgreSQL's address begins with postgres://")
 	case strings.ContainsAny(path, "?#%"):
 		bad("database", c.Database, "must be a plain path; ?, # and %% are not for it")
 	}
@@ -124,10 +131,14 @@ func (c *Config) checkBeside(bad complain) {
 func (c *Config) checkServer(bad complain, key string, u URL, schemes ...string) {
 	origin := c.origins[key]
 	switch {
+	case slices.Contains(schemes, "postgres") && u.isKeywords():
+		bad(key, u, asURL)
 	case !slices.Contains(schemes, u.Scheme()):
 		bad(key, u, "must begin with %s://", strings.Join(schemes, ":// or "))
 	case u.authority() == "" && !strings.Contains(u.Reveal(), "host="):
 		bad(key, u, "names no server: %s://HOST", u.Scheme())
+	case !u.readable():
+		bad(key, u, "cannot be read, and is not shown, as a password may be in it: write %s://USER:PASSWORD@HOST/…, with %%XX for what is neither a letter nor a digit in the password", u.Scheme())
 	case u.HasPassword() && !strings.HasPrefix(origin, envPrefix):
 		bad(key, u, "holds a password, which does not belong here; set %s, or put the URL into a file of mode 0600 and name that in %s%s", envName(key), envName(key), fileSuffix)
 	}

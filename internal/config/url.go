@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -44,42 +46,112 @@ func (u URL) authority() string {
 	return rest[:end]
 }
 
-// String gives the URL without its password. It does not parse: what no parser
-// takes is printed as well, in a complaint.
+// unreadable is what is shown in the place of what may hold a password in a part
+// that cannot be told from the others.
+const unreadable = "…"
+
+var (
+	plainName = regexp.MustCompile(`^[\w./\\-]*$`)          // a path or a word
+	aScheme   = regexp.MustCompile(`^[A-Za-z][\w+.-]*$`)    // RFC 3986 §3.1
+	aHost     = regexp.MustCompile(`^[\w.-]*(:\d*)?$`)      // and its port
+	aLiteral  = regexp.MustCompile(`^\[[\w:.%]*\](:\d*)?$`) // an IPv6 address
+	hushed    = regexp.MustCompile(`pass|pwd|secret|token|credential`)
+)
+
+// String gives the URL without its password. What no parser takes is printed as
+// well, in a complaint: what stands where no password belongs is shown, and
+// nothing else.
 func (u URL) String() string {
-	scheme, rest, ok := strings.Cut(string(u), "://")
-	if !ok || u.Scheme() == "sqlite" {
-		return string(u)
+	text := string(u)
+	scheme, rest, ok := strings.Cut(text, "://")
+	switch {
+	case !ok && plainName.MatchString(text):
+		return text
+	case !ok || !aScheme.MatchString(scheme):
+		return unreadable
+	case u.Scheme() == "sqlite":
+		if strings.ContainsAny(rest, "?#") || between(rest, ":", "@") || between(strings.ToLower(rest), "pass", "=") {
+			return scheme + "://" + unreadable
+		}
+		return text
 	}
 	authority := u.authority()
-	path, query, asks := strings.Cut(rest[len(authority):], "?")
-	if strings.Contains(path, "@") { // a password with a slash in it
-		return scheme + "://…"
+	shown, ok := u.shownAuthority(authority)
+	rest = rest[len(authority):]
+	if !ok || strings.Contains(rest, "@") { // a password with one of / ? # in it
+		return scheme + "://" + unreadable
 	}
-	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		if user, password, ok := strings.Cut(authority[:at], ":"); ok && password != "" {
-			authority = user + ":" + hidden + authority[at:]
-		}
-	}
-	shown := scheme + "://" + authority + path
+	path, query, asks := strings.Cut(rest, "?")
+	shown = scheme + "://" + shown + shownPath(path)
 	if asks {
 		shown += "?" + withoutPasswords(query)
 	}
 	return shown
 }
 
+// shownAuthority hides the password in user:password@host:port,host:port; false
+// if it cannot be told.
+func (u URL) shownAuthority(authority string) (string, bool) {
+	user, hosts := "", authority
+	if at := strings.LastIndex(authority, "@"); at >= 0 {
+		name, password, _ := strings.Cut(authority[:at], ":")
+		switch plain, err := url.PathUnescape(name); {
+		case err != nil || strings.ContainsAny(plain, ":@/ \t='\""):
+			return "", false
+		case password != "":
+			name += ":" + hidden
+		case strings.HasPrefix(u.Scheme(), "redis") && name != "": // redis://password@host is what many write
+			name = hidden
+		}
+		user, hosts = name+"@", authority[at+1:]
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		if !aHost.MatchString(host) && !aLiteral.MatchString(host) {
+			return "", false
+		}
+	}
+	return user + hosts, true
+}
+
+// shownPath hides what is in a path only by mistake.
+func shownPath(path string) string {
+	if strings.ContainsAny(path, "#=;& \t'\"") {
+		return unreadable
+	}
+	return path
+}
+
+// between reports whether s holds a, and b behind it.
+func between(s, a, b string) bool {
+	_, rest, ok := strings.Cut(s, a)
+	return ok && strings.Contains(rest, b)
+}
+
 // withoutPasswords hides the values of parameters that may be passwords.
 func withoutPasswords(query string) string {
+	if strings.ContainsAny(query, "#;@ \t") {
+		return unreadable
+	}
 	items := strings.Split(query, "&")
 	for i, item := range items {
-		name, value, _ := strings.Cut(item, "=")
-		name = strings.ToLower(name)
-		if value != "" && (strings.Contains(name, "pass") && name != "passfile" || strings.Contains(name, "secret") || strings.Contains(name, "token")) || strings.Contains(value, "@") {
+		plain, err := url.QueryUnescape(item)
+		plain = strings.ToLower(plain)
+		name, value, _ := strings.Cut(plain, "=")
+		switch {
+		case err != nil, strings.ContainsAny(value, "@ '") && hushed.MatchString(value), value == "" && hushed.MatchString(name) && !strings.HasSuffix(plain, "="):
+			items[i] = unreadable
+		case value != "" && name != "passfile" && hushed.MatchString(name), strings.Contains(value, "@"):
 			items[i] = name + "=" + hidden
 		}
 	}
 	return strings.Join(items, "&")
 }
+
+// isKeywords reports whether it looks like libpq's other form, "host=… user=…".
+func (u URL) isKeywords() bool { return u.Scheme() == "" && strings.Contains(string(u), "=") }
+
+// readable reports whether the parts of the URL can be told from each other.
+func (u URL) readable() bool { return !strings.Contains(u.String(), unreadable) }
 
 type urlValue struct{ p *URL }
 

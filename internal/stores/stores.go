@@ -5,6 +5,7 @@ package stores
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/internal/config"
@@ -30,6 +31,7 @@ type Set struct {
 	Throttle pawl.Throttle
 	Clock    pawl.TimeSource // nil: the machine's own; one server has the store to itself
 	Parts    []Part
+	PutBack  time.Time // of which time the backup was that stood in the database's place; zero: none (sqlite.Store.PutBack)
 }
 
 // Part is one engine of a set.
@@ -95,7 +97,8 @@ func OpenSQLite(ctx context.Context, path string, o sqlite.Options) (*Set, error
 	if err != nil {
 		return nil, err
 	}
-	return &Set{Database: db, SessionStore: db, Throttle: memory.NewThrottle(), Parts: []Part{{"sqlite", db}}}, nil
+	putBack, _ := db.PutBack()
+	return &Set{Database: db, SessionStore: db, Throttle: memory.NewThrottle(), Parts: []Part{{"sqlite", db}}, PutBack: putBack}, nil
 }
 
 // Close closes all, the one that was opened last first.

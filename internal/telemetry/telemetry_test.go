@@ -237,7 +237,7 @@ func TestOnlyMetricsAreServed(t *testing.T) {
 	for _, tc := range []struct {
 		method, path string
 		want         int
-	}{{"GET", "/metrics", 200}, {"POST", "/metrics", 405}, {"GET", "/", 404}, {"GET", "/debug/pprof/", 404}, {"GET", "/api/session", 404}} {
+	}{{"GET", "/metrics", 200}, {"POST", "/metrics", 405}, {"GET", "/", 404}, {"GET", "/debug/pprof/", 404}, {"GET", "/api/session", 404}, {"GET", "/metric%73", 404}, {"GET", "//metrics", 404}, {"GET", "/x/../metrics", 404}, {"GET", "/metrics/", 404}} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(tc.method, tc.path, nil))
 		if w.Code != tc.want {

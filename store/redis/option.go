@@ -35,8 +35,8 @@ type address struct {
 	replicas int // below 0: it does not say
 }
 
-// parseURL reads what Open documents. Its errors quote nothing but names: there
-// may be a password in any other part.
+// parseURL reads what Open documents. Its errors quote nothing: there may be a
+// part of a password anywhere.
 func parseURL(text string) (a address, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.Scheme != "redis" && u.Scheme != "rediss" {
@@ -45,7 +45,7 @@ func parseURL(text string) (a address, err error) {
 	q := u.Query()
 	for name := range q {
 		if !slices.Contains(parameters, name) {
-			return a, fmt.Errorf("redis: the URL has an unknown parameter %q; known are %s", name, strings.Join(parameters, ", "))
+			return a, fmt.Errorf("redis: the URL has an unknown parameter; known are %s", strings.Join(parameters, ", "))
 		}
 	}
 	if a.option, err = clientOption(u, q); err != nil {

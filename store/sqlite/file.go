@@ -121,7 +121,22 @@ func checkFile(path string, info fs.FileInfo, holds bool) error {
 		return errCannotOpen(path, err)
 	}
 	defer f.Close()
-	return checkHeader(path, f)
+	return errors.Join(checkHeader(path, f), checkLog(path, f))
+}
+
+// checkLog refuses a file that never had a write-ahead log, as a backup has none,
+// beside one: that is the log of the database that was there before, and SQLite
+// would play it into this one.
+func checkLog(path string, f io.ReaderAt) error {
+	const writeVersion = 18 // in the header: 1 without a log, 2 with one
+	var version [1]byte
+	if _, err := f.ReadAt(version[:], writeVersion); err != nil || version[0] != 1 {
+		return nil // checkHeader says what is wrong
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+		return fmt.Errorf("database %s is a copy beside the log of the database that was there before (%[1]s-wal): move the copy elsewhere, and put it back with \"pawl restore --replace\"; nothing was changed", path)
+	}
+	return nil
 }
 
 func errCannotOpen(path string, err error) error {

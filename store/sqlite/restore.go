@@ -126,7 +126,7 @@ func (r *Restoration) Put(ctx context.Context, o PutOptions) (kept string, err e
 	}
 	err = r.conn.script("BEGIN IMMEDIATE")
 	if err == nil {
-		err = errors.Join(r.endAll(o), r.conn.script("COMMIT"))
+		err = errors.Join(endRestored(r.conn, o), r.conn.script("COMMIT"))
 	}
 	err = errors.Join(err, r.conn.close()) // the last one to close leaves a single file
 	r.conn = nil
@@ -148,9 +148,9 @@ const (
 	newEpoch   = `UPDATE meta SET value = lower(hex(randomblob(8))) WHERE name = 'epoch'`
 )
 
-// endAll is one transaction, so that no half of it is ever in force.
-func (r *Restoration) endAll(o PutOptions) error {
-	c := r.conn
+// endRestored ends what must not come back with an old database, in the
+// transaction of the caller, so that no half of it is ever in force.
+func endRestored(c *conn, o PutOptions) error {
 	latest, err := c.int(latestEver)
 	if err != nil {
 		return err
@@ -179,6 +179,34 @@ func (r *Restoration) endAll(o PutOptions) error {
 		}
 	}
 	return appendAudit(c, &pawl.Event{At: o.At, Kind: pawl.EventDatabaseRestored, Reason: api.ReasonEndedByAdmin, By: o.By, Why: o.Why})
+}
+
+// PutBack says of which time the backup was that Open found in the database's
+// place; false: it was none. Open has then ended every session and access token
+// of before and voided one-time codes, as [Restoration.Put] does.
+func (s *Store) PutBack() (made time.Time, ok bool) { return s.backup, !s.backup.IsZero() }
+
+const selectMadeAt = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = '" + madeAt + "'"
+
+// takeOver ends what a backup would bring back that was copied to its place by
+// other means than a [Restoration]: it does not know what was ended since. It
+// returns when the backup was made, the zero time where the database is none.
+func takeOver(c *conn, now time.Time) (made time.Time, err error) {
+	if ms, err := c.int(selectMadeAt); err != nil || ms == 0 {
+		return made, err
+	}
+	if err := c.script("BEGIN IMMEDIATE"); err != nil {
+		return made, err
+	}
+	ms, err := c.int(selectMadeAt) // again: another process may have been first
+	if err == nil && ms != 0 {
+		made = fromMillis(ms)
+		err = endRestored(c, PutOptions{At: now, Why: "a backup was found in the database's place"})
+	}
+	if err != nil {
+		return time.Time{}, errors.Join(err, c.script("ROLLBACK"))
+	}
+	return made, c.script("COMMIT")
 }
 
 // Discard removes the copy, if Put has not put it in place.

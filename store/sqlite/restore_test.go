@@ -37,7 +37,7 @@ const worldPassword = "seven-green-kettles"
 
 func newWorld(t *testing.T, path string, now time.Time) *world {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +109,30 @@ func claims(t *testing.T, access string) *token.Access {
 // over in the restored world, where the same people exist and the same keys
 // verify. Who signs in there is signed in.
 func TestRestoreEndsEverySession(t *testing.T) {
+	testRestore(t, func(backup, place string, at time.Time) {
+		put(t, backup, place, sqlite.PutOptions{At: at})
+	})
+}
+
+// The same holds for a backup that an operator puts back with cp.
+func TestABackupThatIsCopiedToItsPlaceEndsEverySession(t *testing.T) {
+	testRestore(t, func(backup, place string, _ time.Time) { copyFile(t, backup, place) })
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testRestore puts a backup back in a way and looks at what lives then.
+func testRestore(t *testing.T, way func(backup, place string, at time.Time)) {
+	t.Helper()
 	w := newWorld(t, filepath.Join(t.TempDir(), "pawl.db"), noon)
 	ada := w.user("ada")
 	w.user("bob")
@@ -141,7 +165,7 @@ func TestRestoreEndsEverySession(t *testing.T) {
 
 	restoredAt := noon.Add(time.Hour)
 	place := filepath.Join(t.TempDir(), "pawl.db")
-	put(t, backup, place, sqlite.PutOptions{At: restoredAt})
+	way(backup, place, restoredAt)
 	r := newWorld(t, place, restoredAt)
 	defer r.close()
 	for name, tokens := range old {
@@ -221,6 +245,80 @@ func TestRestoreVoidsCodesAndCursors(t *testing.T) {
 	}
 	if keys, err := s.Keys(ctx); err != nil || len(keys) > 0 {
 		t.Errorf("NewKeys leaves %v, %v", keys, err)
+	}
+}
+
+// A backup that was copied to the database's place is one for the first that
+// opens it, and a database from then on. Codes and cursors of before are void.
+func TestACopiedBackupIsTakenOverOnce(t *testing.T) {
+	path := newDatabase(t)
+	s := openStore(t, path)
+	ctx, code := t.Context(), [32]byte{1}
+	if _, err := s.OfferSetup(ctx, code); err != nil {
+		t.Fatal(err)
+	}
+	log, err := s.Revocations(ctx, "", 10)
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	backup, place := filepath.Join(t.TempDir(), "backup.db"), filepath.Join(t.TempDir(), "pawl.db")
+	if _, err := sqlite.Backup(ctx, path, backup, sqlite.BackupOptions{At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, backup, place)
+	at := noon.Add(time.Hour)
+	open := func(path string) *sqlite.Store {
+		s, err := sqlite.Open(ctx, path, sqlite.Options{Now: func() time.Time { return at }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	first, second := open(place), open(place)
+	if made, ok := first.PutBack(); !ok || !made.Equal(noon) {
+		t.Errorf("the first: a backup %v of %v", ok, made)
+	}
+	if _, ok := second.PutBack(); ok {
+		t.Error("the second takes it for a backup")
+	}
+	if _, ok := open(path).PutBack(); ok {
+		t.Error("the database that was backed up is taken for a backup")
+	}
+	if err := first.CreateFirst(ctx, code, pawl.User{ID: token.NewID(), Login: "eve"}); !errors.Is(err, pawl.ErrNotFound) {
+		t.Errorf("the setup code of before: %v", err)
+	}
+	if page, err := second.Revocations(ctx, log.Cursor, 10); err != nil || !page.Reset || len(page.Entries) != 1 || page.Entries[0].Kind != token.KindAll {
+		t.Errorf("a follower of before: %+v, %v", page, err)
+	}
+	entries, err := first.Audit(ctx, pawl.AuditQuery{Kind: pawl.EventDatabaseRestored, Limit: 10})
+	if err != nil || len(entries.Entries) != 1 || !entries.Entries[0].At.Equal(at) || entries.Entries[0].Why == "" {
+		t.Errorf("audit %+v, %v", entries, err)
+	}
+	again := filepath.Join(t.TempDir(), "again.db")
+	if h, err := sqlite.Backup(ctx, path, again, sqlite.BackupOptions{At: at}); err != nil || !h.Made.Equal(at) {
+		t.Errorf("a backup of it: %+v, %v", h, err)
+	}
+}
+
+// A killed server leaves its log. Beside a backup that is copied over its
+// database, SQLite would play that log into the backup.
+func TestABackupIsNotOpenedBesideAStrangersLog(t *testing.T) {
+	path := newDatabase(t)
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if _, err := sqlite.Backup(t.Context(), path, backup, sqlite.BackupOptions{At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, path)
+	storetest.Seed(t, s, 10, noon)
+	place := filepath.Join(t.TempDir(), "pawl.db")
+	copyFile(t, path+"-wal", place+"-wal")
+	copyFile(t, backup, place)
+	if _, err := sqlite.Open(t.Context(), place, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), "beside the log of the database that was there before") || !strings.Contains(err.Error(), "pawl restore --replace") {
+		t.Errorf("opened: %v", err)
+	}
+	if _, err := os.Stat(place + "-wal"); err != nil {
+		t.Errorf("the log is gone: %v", err)
 	}
 }
 

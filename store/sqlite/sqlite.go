@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/pawlauth/pawl"
 )
@@ -28,18 +29,22 @@ var (
 type Options struct {
 	// Readers is how many connections read at the same time; 0 means 4.
 	Readers int
+	// Now is the time of the end of everything that a backup in the database's
+	// place brings back; nil: time.Now.
+	Now func() time.Time
 }
 
 // Store is a session store, a user table, a key store, an audit log and a table
 // of registered clients in one file. All methods are safe for concurrent use.
 type Store struct {
-	path  string
-	epoch string // of the revocation log
-	w     *writer
-	read  chan *conn    // those not in use
-	count int           // of connections in read
-	long  chan struct{} // held by whoever looks at a whole table
-	sweep sweeping
+	path   string
+	epoch  string    // of the revocation log
+	backup time.Time // see PutBack
+	w      *writer
+	read   chan *conn    // those not in use
+	count  int           // of connections in read
+	long   chan struct{} // held by whoever looks at a whole table
+	sweep  sweeping
 
 	release func() // lets go of the file, see held
 }
@@ -48,6 +53,10 @@ type Store struct {
 // is no file. It brings an older schema up to date. It refuses, and leaves
 // alone, whatever is not a healthy Pawl database that this program knows and
 // that only its owner can read; the error names the path and what to do.
+//
+// A file that [Backup] wrote is no longer one once it is opened: it does not know
+// what was ended since it was made, so that every session in it ends first (see
+// [Store.PutBack]).
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	full, err := prepareFile(ctx, path)
 	if err != nil {
@@ -69,6 +78,9 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	}
 	err = migrate(c)
 	if err == nil {
+		s.backup, err = takeOver(c, opts.now())
+	}
+	if err == nil {
 		err = c.script("PRAGMA busy_timeout = 0") // the writer waits by itself
 	}
 	if err == nil { // from here on a restoration sees that it is open
@@ -84,6 +96,13 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		return nil, errors.Join(s.fault(err), s.Close())
 	}
 	return s, nil
+}
+
+func (o Options) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
 }
 
 // sameFile refuses a database that was put aside while it was being opened: what
