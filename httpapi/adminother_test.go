@@ -268,6 +268,7 @@ func TestTheAdministrationElsewhere(t *testing.T) {
 	private := s.private(h)
 	private.send("GET", "/admin/api/users", "", s.root).is(200, "")
 	private.send("GET", "/admin/api/users", "", s.clients["users"]).is(200, "")
+	private.send("GET", "/admin/api/users", "", bearer(s.SignIn("id-root").AccessToken)).is(403, "access_denied").says("for the administration alone")
 	private.send("GET", "/healthz", "").is(200, "")
 	private.send("GET", "/readyz", "").is(200, "")
 	private.send("GET", "/openapi.yaml", "").is(200, "")
