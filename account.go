@@ -102,7 +102,7 @@ func (s *Service) renewed(ctx context.Context, key SessionKey, u User) (api.Toke
 	if !rec.Live(mark, now) {
 		return api.Tokens{}, api.LoginRequired(api.ReasonPasswordChanged)
 	}
-	return s.accessOnly(rec, u, now)
+	return s.accessOnly(rec, u, now, "")
 }
 
 // NewUser is a user to create, with the password in clear.

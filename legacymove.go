@@ -25,6 +25,9 @@ func (s *Service) moveIn(ctx context.Context, o *oldToken, p Presented, mark Mar
 	if reason != "" {
 		return t, true, s.refuseOld(ctx, o, reason, p.Client, now)
 	}
+	if !p.mayHave(u) {
+		return t, true, notForThem
+	}
 	evicted, err := s.cfg.Sessions.Create(ctx, rec, mark, s.cfg.SessionsPerUser)
 	if errors.Is(err, ErrConflict) || errors.Is(err, ErrEnded) {
 		return t, false, nil
@@ -36,7 +39,7 @@ func (s *Service) moveIn(ctx context.Context, o *oldToken, p Presented, mark Mar
 		s.noteEnd(ctx, endOfSession(e.SessionKey, api.ReasonSessionLimit, now), p.Client)
 	}
 	s.emit(ctx, Event{At: now, Kind: EventMovedIn, User: u.ID, Login: u.Login, Session: rec.ID, Row: 5, Client: p.Client})
-	t, err = s.pair(rec, o.Secret, u, now)
+	t, err = s.pair(rec, o.Secret, u, now, p.Audience)
 	return t, true, err
 }
 

@@ -1,6 +1,7 @@
 package pawl_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -69,5 +70,29 @@ func TestAnOldTokenOfADoubtfulNameIsNobodys(t *testing.T) {
 		} else if sub := m.claims(got.AccessToken).Subject; sub != want {
 			t.Errorf("%s moved in as %s, want %s", name, sub, want)
 		}
+	}
+}
+
+// An old token asks for the administration as any other: where its user may not
+// have that, it has not been used up.
+func TestAnOldTokenAsksForTheAdministration(t *testing.T) {
+	m := newMoving(t)
+	m.addUser("boss", pawl.User{Roles: []string{pawl.RoleAdmin}})
+	ask := func(compact, audience string) (api.Tokens, error) {
+		return m.Reissue(t.Context(), api.ReissueRequest{RefreshToken: compact, Audience: audience})
+	}
+	ann := m.ann(time.Hour, fortnight)
+	_, err := ask(ann, m.AdminAudience())
+	wantError(t, "not an administrator", err, api.ErrAccessDenied)
+	if _, err := ask(ann, ""); err != nil {
+		t.Errorf("the old token was used up: %v", err)
+	}
+	boss := m.old.issue(pawl.LegacyToken{User: "id-boss", Issued: m.clock(), Expires: m.clock().Add(time.Hour)})
+	tok, err := ask(boss, m.AdminAudience())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.guard.Check(tok.AccessToken); !errors.Is(err, api.ErrInvalidToken) {
+		t.Errorf("a resource server takes it: %v", err)
 	}
 }

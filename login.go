@@ -173,7 +173,7 @@ func (s *Service) begin(ctx context.Context, u User, mark Mark, c Client) (api.T
 		s.noteEnd(ctx, endOfSession(e.SessionKey, api.ReasonSessionLimit, now), c)
 	}
 	s.emit(ctx, Event{At: now, Kind: EventSignIn, User: u.ID, Session: rec.ID, Client: c})
-	return s.pair(rec, secret, u, now)
+	return s.pair(rec, secret, u, now, "")
 }
 
 // markFor is the mark that a sign-in must be later than: the store's, and what

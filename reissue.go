@@ -13,7 +13,9 @@ import (
 // Reissue turns a refresh token into a new access token and, by the rotation
 // rule, a new refresh token. Errors: ErrInvalidToken (row 0; also where no token
 // came), ErrLoginRequired with a reason (rows 1, 3, 7), ErrInvalidRequest (a
-// malformed Idempotency-Key), ErrUnavailable (row 8).
+// malformed Idempotency-Key, an unknown audience), ErrAccessDenied (the
+// administration's audience, for a user who is no administrator now; nothing was
+// rotated), ErrUnavailable (row 8).
 func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens, error) {
 	p, old, err := s.presented(ctx, r)
 	if err != nil {
@@ -26,7 +28,7 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 		return api.Tokens{}, err
 	}
 	key := SessionKey{User: p.Refresh.Subject, ID: p.Refresh.SessionID()}
-	u, found, err := s.users.byID(ctx, key.User)
+	u, found, err := s.userFor(ctx, p)
 	if err != nil {
 		return api.Tokens{}, unavailable(err)
 	}
@@ -68,6 +70,10 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 		if who.Disabled && d.Outcome == Refuse {
 			s.endDisabled(ctx, key.User)
 		}
+		// Before anything is written: what is refused must not rotate.
+		if d.Err == nil && !p.mayHave(u) {
+			return api.Tokens{}, notForThem
+		}
 		t, done, err := s.apply(ctx, rec, d, p, u, now)
 		if done {
 			return t, err
@@ -76,8 +82,26 @@ func (s *Service) Reissue(ctx context.Context, r api.ReissueRequest) (api.Tokens
 	return api.Tokens{}, unavailable(errors.New("the session changes all the time"))
 }
 
+// userFor reads the user of a reissue: past the cache where the answer depends on
+// the role that they have at this moment.
+func (s *Service) userFor(ctx context.Context, p Presented) (User, bool, error) {
+	if p.Audience != "" {
+		return freshUser(ctx, s.cfg.Users, p.Refresh.Subject)
+	}
+	return s.users.byID(ctx, p.Refresh.Subject)
+}
+
+// mayHave reports whether the user may have a token of the audience that is asked
+// for.
+func (p Presented) mayHave(u User) bool { return p.Audience == "" || u.IsAdmin() }
+
+var notForThem = api.ErrAccessDenied.With("Access tokens for the administration are for users with the role %s. If you were given it a moment ago, sign in again.", RoleAdmin)
+
 // presented verifies what came along. old is set for a token of the old system.
 func (s *Service) presented(ctx context.Context, r api.ReissueRequest) (p Presented, old *oldToken, err error) {
+	if r.Audience != "" && r.Audience != s.AdminAudience() {
+		return p, nil, api.ErrInvalidRequest.With("There is no such audience to ask for: the administration's is %s. Without one, the access token is for the configured audience.", s.AdminAudience())
+	}
 	if r.RefreshToken == "" {
 		return p, nil, api.ErrInvalidToken.With("No refresh token came with the request. Sign in.")
 	}
@@ -90,7 +114,7 @@ func (s *Service) presented(ctx context.Context, r api.ReissueRequest) (p Presen
 	if err != nil {
 		return p, nil, err
 	}
-	p = Presented{Refresh: refresh, Client: Client{Address: r.Address, Agent: r.Agent}}
+	p = Presented{Refresh: refresh, Client: Client{Address: r.Address, Agent: r.Agent}, Audience: r.Audience}
 	if p.KeyHash, err = hashIdempotencyKey(r.IdempotencyKey); err != nil {
 		return p, nil, err
 	}
@@ -209,7 +233,7 @@ func (s *Service) answer(rec Session, d Decision, p Presented, u User, now time.
 	if d.Outcome == Advance {
 		rec = d.Next
 	}
-	t, err := s.pair(rec, p.Refresh.Secret, u, now)
+	t, err := s.pair(rec, p.Refresh.Secret, u, now, p.Audience)
 	// Row 4 leaves the cookie alone: a newer one may have been set meanwhile.
 	t.SetCookie = d.Outcome != AccessOnly
 	return t, err

@@ -21,6 +21,9 @@ type Presented struct {
 	KeyHash     [32]byte      // SHA-256 of the Idempotency-Key; zero: none came
 	AccessValid bool          // a valid access token of the same session came along (case 3)
 	Client      Client        // who asks; Label is ignored
+	// Audience is what the access token is to be for; empty: the configured one. It
+	// is no matter of the rotation rule: Decide does not look at it.
+	Audience string
 }
 
 // Standing is what is known of the session's user besides the record.

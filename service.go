@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,7 @@ const leeway = time.Minute
 // Keys and MasterKey must be set; everything else has a default.
 type Config struct {
 	Issuer   string   // iss of every token: the public URL, without a slash at its end
-	Audience []string // aud of access tokens: who accepts them
+	Audience []string // aud of access tokens: who accepts them; never api.AdminAudience
 	ClientID string   // client_id of access tokens; "pawl"
 
 	Sessions  SessionStore
@@ -76,7 +77,7 @@ type Config struct {
 // Errors are *api.Error, ready for the wire; what caused them is wrapped.
 type Service struct {
 	cfg     Config
-	access  token.AccessVerifier
+	access  token.AccessVerifier // of every audience: a token that proves its session at a reissue or a logout
 	refresh token.RefreshVerifier
 	users   *userCache
 
@@ -122,7 +123,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg:     cfg,
-		access:  token.AccessVerifier{Issuer: cfg.Issuer, Audience: cfg.Audience},
+		access:  token.AccessVerifier{Issuer: cfg.Issuer, Audience: append(slices.Clone(cfg.Audience), api.AdminAudience(cfg.Issuer))},
 		refresh: token.RefreshVerifier{Issuer: cfg.Issuer},
 		users:   newUserCache(cfg.Users, cfg.UserCache, cfg.Now),
 		wake:    make(chan struct{}, 1),
@@ -161,6 +162,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("pawl: Config.Issuer is missing: the public URL of this service")
 	case len(c.Audience) == 0:
 		return c, errors.New("pawl: Config.Audience is missing: who accepts the access tokens")
+	case slices.Contains(c.Audience, api.AdminAudience(c.Issuer)):
+		return c, fmt.Errorf("pawl: Config.Audience must not hold %q, which is for the administration alone: with it every resource server that is sent an administrator's token could administer; give the resource server another name", api.AdminAudience(c.Issuer))
 	case c.Sessions == nil || c.Users == nil || c.Keys == nil:
 		return c, errors.New("pawl: Config needs Sessions, Users and Keys")
 	case c.MasterKey.IsZero():
@@ -251,6 +254,10 @@ func (s *Service) Issuer() string { return s.cfg.Issuer }
 
 // Audience is the audience of the access tokens.
 func (s *Service) Audience() []string { return s.cfg.Audience }
+
+// AdminAudience is the audience of access tokens for the administration, which are
+// reissued on demand: see api.ReissueRequest.
+func (s *Service) AdminAudience() string { return api.AdminAudience(s.cfg.Issuer) }
 
 // unavailable maps a store's failure to the wire: 503, and nothing is lost
 // (row 8).

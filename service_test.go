@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,19 @@ type fixture struct {
 	now    time.Time
 	passed time.Duration
 	events []pawl.Event
+}
+
+// SECURITY 10: a resource server cannot be given the audience of the administration.
+func TestTheAdministrationsAudienceIsNotConfigured(t *testing.T) {
+	for _, audience := range [][]string{{"https://id.example/admin"}, {"https://api.example", "https://id.example/admin"}} {
+		store := memory.New()
+		_, err := pawl.New(t.Context(), pawl.Config{
+			Issuer: "https://id.example", Audience: audience, Sessions: store, Users: store, Keys: store, MasterKey: pawl.NewMasterKey(),
+		})
+		if err == nil || !strings.Contains(err.Error(), "for the administration alone") {
+			t.Errorf("%v: %v", audience, err)
+		}
+	}
 }
 
 func newFixture(t *testing.T, change ...func(*pawl.Config)) *fixture {

@@ -59,8 +59,9 @@ type UserStore interface {
 	CreateUsers(ctx context.Context, us []User) (taken []bool, err error)
 
 	// UpdateUser makes the change in one atomic step and gives the user before
-	// and after it. Whoever becomes an administrator by it loses their reset code:
-	// others may hold that. ErrNotFound; ErrConflict if the new login is taken, and
+	// and after it, which is as UserChange.Apply says. A user who becomes an
+	// administrator by it loses their password and their reset code: others may
+	// know or hold those. ErrNotFound; ErrConflict if the new login is taken, and
 	// then nothing is changed.
 	UpdateUser(ctx context.Context, id string, c UserChange) (before, after User, err error)
 
@@ -102,8 +103,13 @@ type UserChange struct {
 	Claims   *map[string]any
 }
 
-// Apply gives the user as the change leaves them.
+// Apply gives the user as the change leaves them: without a password, if it makes
+// them an administrator. A registered client may have set that password, by a code
+// that it made for a user who was none (decision 0087).
 func (c UserChange) Apply(u User) User {
+	if c.promotes(u) {
+		u.PasswordHash = ""
+	}
 	if c.Login != nil {
 		u.Login = *c.Login
 	}
@@ -117,6 +123,11 @@ func (c UserChange) Apply(u User) User {
 		u.Claims = *c.Claims
 	}
 	return u
+}
+
+// promotes reports whether the change makes an administrator of the user.
+func (c UserChange) promotes(u User) bool {
+	return c.Roles != nil && slices.Contains(*c.Roles, RoleAdmin) && !u.IsAdmin()
 }
 
 // UserQuery says which users are wanted.

@@ -40,13 +40,12 @@ func (s *Service) User(ctx context.Context, id string) (User, error) {
 }
 
 // UpdateUser changes a user. Disabling ends all of their sessions; asking again
-// after a failure completes it. So does giving them RoleAdmin, which voids their
-// reset code too; after a failure of that, take the role away and give it again.
-// Their password stays: where others may have set it, by a code that they made
-// for this user, offer the user a new one first. Other roles, and claims, are in
-// access tokens from the next reissue on: to have them at once, end the user's
-// sessions. Errors are ErrNotFound, ErrInvalidRequest, and ErrConflict if the new
-// login is taken.
+// after a failure completes it. So does giving them RoleAdmin, which takes their
+// password and voids their reset code too, as others may have set the one and may
+// hold the other: offer them a new code (OfferReset). Other roles, and claims, are
+// in access tokens from the next reissue on: to have them at once, end the user's
+// sessions. Errors are ErrNotFound, ErrInvalidRequest, ErrConflict if the new login
+// is taken, and ErrUnavailable, which says so if the user was changed all the same.
 func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (User, error) {
 	store, err := s.userStore()
 	if err != nil {
@@ -64,7 +63,10 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange) (User
 func (s *Service) update(ctx context.Context, store UserStore, id string, c UserChange) (User, error) {
 	u, _, err := s.userAdmin(store).Update(ctx, id, c)
 	s.users.forget(id)
-	if err != nil {
+	switch {
+	case err != nil && u.ID != "":
+		return User{}, api.ErrUnavailable.With("The user was changed, but the sessions from before could not be ended. End all sessions of the user.").Wrap(err)
+	case err != nil:
 		return User{}, userError(err, c)
 	}
 	return u, nil

@@ -177,6 +177,9 @@ func TestAskingAgainCompletesAChange(t *testing.T) {
 		{"disable", "UpdateUser", false},
 		{"disable", "UpdateUser", true},
 		{"disable", "EndUser", false},
+		{"promote", "UpdateUser", false},
+		{"promote", "UpdateUser", true},
+		{"promote", "EndUser", false},
 		{"delete", "UpdateUser", true},
 		{"delete", "EndUser", false},
 		{"delete", "DeleteUser", false},
@@ -199,6 +202,9 @@ func TestAskingAgainCompletesAChange(t *testing.T) {
 				switch c.act {
 				case "disable":
 					_, err := f.UpdateUser(t.Context(), "id-ann", pawl.UserChange{Disabled: ptr(true)})
+					return err
+				case "promote":
+					_, err := f.UpdateUser(t.Context(), "id-ann", toAdmin)
 					return err
 				case "delete":
 					return f.DeleteUser(t.Context(), "id-ann")

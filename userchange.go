@@ -22,12 +22,18 @@ type UserAdmin struct {
 	end func(ctx context.Context, user, reason string) (ended int, err error) // a service's own; nil: by Sessions
 }
 
-// Update makes the change and gives the user after it. It ends the sessions of
-// whoever is to be disabled, and of whoever becomes an administrator, since a
-// limited actor may have started those; ended says how many there were. Errors
-// are those of UserStore.UpdateUser and SessionStore.EndUser.
+// Update makes the change and returns the user after it. It ends the sessions of
+// a user who is to be disabled, and of one who becomes an administrator: a limited
+// actor may have started those, and set the password, which is gone then too
+// (UserChange.Apply). ended says how many sessions there were. Errors are those of
+// UserStore.UpdateUser and of the SessionStore; after an error that comes with a
+// user, that user was changed and may still have sessions.
 func (a UserAdmin) Update(ctx context.Context, id string, c UserChange) (after User, ended int, err error) {
 	ctx = context.WithoutCancel(ctx) // disabled without an end of the sessions is not disabled
+	first, err := a.endFirst(ctx, id, c)
+	if err != nil {
+		return User{}, 0, err
+	}
 	before, after, err := a.Users.UpdateUser(ctx, id, c)
 	if err != nil {
 		return User{}, 0, err
@@ -39,7 +45,25 @@ func (a UserAdmin) Update(ctx context.Context, id string, c UserChange) (after U
 	case !before.IsAdmin() && after.IsAdmin():
 		ended, err = a.endUser(ctx, after, api.ReasonEndedByAdmin)
 	}
-	return after, ended, err
+	return after, first + ended, err
+}
+
+// endFirst ends the sessions of a user who is about to become an administrator,
+// before the change that has them ended again: what stops in between must leave no
+// old session that is an administrator's, as a second try finds no promotion.
+func (a UserAdmin) endFirst(ctx context.Context, id string, c UserChange) (ended int, err error) {
+	if c.Roles == nil || !slices.Contains(*c.Roles, RoleAdmin) {
+		return 0, nil
+	}
+	u, err := a.Users.ByID(ctx, id)
+	if err != nil || !c.promotes(u) {
+		return 0, err
+	}
+	all, mark, err := a.Sessions.List(ctx, id)
+	if err != nil || !slices.ContainsFunc(all, func(s Session) bool { return !mark.Covers(s.AuthTime) }) {
+		return 0, err
+	}
+	return a.endUser(ctx, u, api.ReasonEndedByAdmin)
 }
 
 // Delete ends all sessions of a user and deletes them; asking again after a

@@ -14,7 +14,7 @@ type NewUser struct {
 // as it is.
 type UserPatch struct {
 	UserID   *string         `json:"userId,omitempty"`
-	Roles    *[]string       `json:"roles,omitempty"`
+	Roles    *[]string       `json:"roles,omitempty"` // a new administrator has no sessions, reset code or password of before
 	Claims   *map[string]any `json:"claims,omitempty"`
 	Disabled *bool           `json:"disabled,omitempty"` // true ends all sessions
 }

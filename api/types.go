@@ -19,9 +19,17 @@ type LoginRequest struct {
 	Label    string `json:"label,omitempty"`    // the device's name, for the list of sessions
 }
 
-// ReissueBody is the body of POST /api/reissue and POST /api/logout where no
-// cookie carries the refresh token. With a cookie the body is empty or {}.
+// ReissueBody is the body of POST /api/reissue. All of it may be missing.
 type ReissueBody struct {
+	RefreshToken string `json:"refreshToken,omitempty"` // where no cookie carries it
+	// Audience asks for an access token that is for it alone. AdminAudience is the
+	// only one; empty: the configured audience.
+	Audience string `json:"audience,omitempty"`
+}
+
+// LogoutBody is the body of POST /api/logout where no cookie carries the refresh
+// token. With a cookie the body is empty or {}.
+type LogoutBody struct {
 	RefreshToken string `json:"refreshToken,omitempty"`
 }
 
@@ -130,6 +138,7 @@ type ReissueRequest struct {
 	RefreshToken   string // compact JWT
 	AccessToken    string // optional: a still valid one makes case 3 possible
 	IdempotencyKey string // optional: proves that a repeated request is a retry
+	Audience       string // of the access token: AdminAudience, or empty for the configured one
 	Address, Agent string // who asks, for the audit trail
 }
 

@@ -19,6 +19,10 @@ type Options struct {
 	// Store keeps the session from one start of the program to the next; nil: in
 	// memory only.
 	Store TokenStore
+	// Audience of the access tokens: api.AdminAudience for a program that calls the
+	// administration and nothing else (what concerns one's own account, Me too,
+	// does not take those); empty: the configured one.
+	Audience string
 	// Transport carries the requests to Pawl; nil: one of its own, by the system's
 	// certificates and proxies.
 	Transport http.RoundTripper
@@ -40,7 +44,8 @@ type Client struct {
 	now   func() time.Time
 	wait  func(context.Context, time.Duration) error
 
-	unsafe bool // Options.UnsafeHTTP
+	unsafe   bool   // Options.UnsafeHTTP
+	audience string // Options.Audience
 
 	mu       sync.Mutex
 	cur      State     // what the store held when last looked at; only its access token is used
@@ -61,7 +66,7 @@ func New(o Options) (*Client, error) {
 	if err := secure(base, o.UnsafeHTTP); err != nil {
 		return nil, err
 	}
-	c := &Client{base: base, unsafe: o.UnsafeHTTP, store: o.Store, now: o.Now, wait: sleep}
+	c := &Client{base: base, unsafe: o.UnsafeHTTP, audience: o.Audience, store: o.Store, now: o.Now, wait: sleep}
 	c.http = &http.Client{
 		Transport: o.Transport,
 		// A redirected POST would take the password or the token to another place.
@@ -115,7 +120,7 @@ func (c *Client) Adopt(ctx context.Context, t api.TokenResponse) error {
 	}
 	c.remember(s)
 	if before.RefreshToken != "" && before.RefreshToken != t.RefreshToken {
-		_ = c.post(ctx, "/api/logout", api.ReissueBody{RefreshToken: before.RefreshToken}, nil, nil) // it idles out otherwise
+		_ = c.post(ctx, "/api/logout", api.LogoutBody{RefreshToken: before.RefreshToken}, nil, nil) // it idles out otherwise
 	}
 	return nil
 }
@@ -134,7 +139,7 @@ func (c *Client) SignOut(ctx context.Context) error {
 		return err
 	}
 	err = c.patiently(ctx, func(ctx context.Context) error {
-		return c.post(ctx, "/api/logout", api.ReissueBody{RefreshToken: s.RefreshToken}, nil, nil)
+		return c.post(ctx, "/api/logout", api.LogoutBody{RefreshToken: s.RefreshToken}, nil, nil)
 	})
 	if err != nil && !errors.Is(err, api.ErrLoginRequired) && !errors.Is(err, api.ErrInvalidToken) {
 		return err
@@ -158,7 +163,17 @@ func (c *Client) Me(ctx context.Context) (api.Me, error) {
 	return me, answer(resp, &me)
 }
 
+// ours is the state without an access token that is for another audience, such as
+// that of a sign-in.
+func (c *Client) ours(s State) State {
+	if s.Audience != c.audience {
+		s.AccessToken = ""
+	}
+	return s
+}
+
 func (c *Client) remember(s State) {
+	s = c.ours(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cur, c.loaded, c.refused, c.refusedT, c.calm, c.calmTo = s, true, nil, "", nil, time.Time{}

@@ -150,6 +150,50 @@ func token(t *testing.T, c *client.Client) string {
 
 const life = pawl.DefaultAccessTTL
 
+// A program that administers asks for tokens of its own, and shares a session with
+// others of the same person without taking theirs.
+func TestAProgramThatAdministers(t *testing.T) {
+	s := pawltest.NewServer(t)
+	s.AddUser("root", pass, pawl.RoleAdmin)
+	store := client.Memory()
+	open := func(audience string) *client.Client {
+		c, err := client.New(client.Options{URL: s.URL, Store: store, Transport: s.Client().Transport, Audience: audience, Now: s.Clock.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	admin, other := open(s.Service.AdminAudience()), open("")
+	if err := admin.SignIn(t.Context(), "root", pass, ""); err != nil {
+		t.Fatal(err)
+	}
+	get := func(c *client.Client, path string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Transport(s.Client().Transport).RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for range 3 { // over rotations, too
+		for _, c := range []struct {
+			who   *client.Client
+			path  string
+			wants int
+		}{{admin, "/admin/api/users", 200}, {other, "/api/sessions", 200}, {other, "/admin/api/users", 403}, {admin, "/api/sessions", 401}} {
+			if got := get(c.who, c.path); got != c.wants {
+				t.Errorf("%s: %d, want %d", c.path, got, c.wants)
+			}
+		}
+		s.Advance(pawl.DefaultAccessTTL)
+	}
+}
+
 func TestASessionStaysFresh(t *testing.T) {
 	b := newBench(t)
 	c := b.client(nil)

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -62,9 +63,18 @@ func (i *Reissuer) request(ctx context.Context, r api.ReissueRequest) (*http.Req
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.JoinPath("/api/reissue").String(), bytes.NewReader(nil))
+	var body []byte
+	if r.Audience != "" {
+		if body, err = json.Marshal(api.ReissueBody{Audience: r.Audience}); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.JoinPath("/api/reissue").String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	req.AddCookie(&http.Cookie{Name: i.Cookie.Name(), Value: r.RefreshToken}) //nolint:gosec // a request's, which has no attributes
 	req.Header.Set("Pawl-Request", "1")

@@ -138,6 +138,7 @@ func (c *Client) load(ctx context.Context) (State, error) {
 	if err != nil {
 		return s, err
 	}
+	s = c.ours(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.loaded {
@@ -162,7 +163,7 @@ func (c *Client) send(ctx context.Context, s State, used string) (State, error) 
 	var t api.TokenResponse
 	try := func(ctx context.Context) error {
 		t = api.TokenResponse{}
-		err := c.post(ctx, "/api/reissue", api.ReissueBody{RefreshToken: s.RefreshToken}, header, &t)
+		err := c.post(ctx, "/api/reissue", api.ReissueBody{RefreshToken: s.RefreshToken, Audience: c.audience}, header, &t)
 		if err == nil && t.AccessToken == "" {
 			err = api.ErrUnavailable.Wrap(errors.New("an answer without a token"))
 		}
@@ -177,6 +178,7 @@ func (c *Client) send(ctx context.Context, s State, used string) (State, error) 
 		return s, c.refusal(ctx, s, err)
 	}
 	s.take(t, c.now())
+	s.Audience = c.audience
 	s.Key = s.Key.succeeded(c.now(), doubt)
 	// Where this fails, the store has the token before and the key, which fetch
 	// the same again: the access token is good meanwhile.

@@ -15,6 +15,7 @@ type State struct {
 	RefreshToken  string    `json:"refreshToken,omitempty"` // empty: nobody is signed in
 	SessionID     string    `json:"sessionId,omitempty"`
 	AccessToken   string    `json:"accessToken,omitempty"`
+	Audience      string    `json:"audience,omitempty"`     // of AccessToken, as it was asked for: Options.Audience
 	AccessExpires time.Time `json:"accessExpires,omitzero"` // by this machine's clock
 	RefreshAt     time.Time `json:"refreshAt,omitzero"`     // when to reissue: a random point of the last tenth of its life
 	Key           Key       `json:"key,omitzero"`

@@ -2,7 +2,9 @@ package guard
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -37,7 +39,7 @@ const DefaultCacheSize = 10_000
 // Options of New. Issuer and Audience must be set.
 type Options struct {
 	Issuer   string        // the iss that tokens must carry
-	Audience []string      // one of them must be in a token's aud
+	Audience []string      // one of them must be in a token's aud; elsewhere than at the issuer never api.AdminAudience
 	Leeway   time.Duration // how far this machine's clock may be ahead of the issuer's; at most 60 s
 	// CacheSize is how many verified tokens are remembered; 0: DefaultCacheSize;
 	// negative: none. A token takes about 1.5 KB.
@@ -91,6 +93,9 @@ func New(src Issuer, o Options) (*Guard, error) {
 		told:     o.OnRefused,
 	}
 	g.follows, _ = src.(follower)
+	if admin := api.AdminAudience(o.Issuer); g.follows != nil && slices.Contains(o.Audience, admin) {
+		return nil, fmt.Errorf("guard: Options.Audience must not hold %q: tokens for the administration are for the issuer alone, and this service could administer with them", admin)
+	}
 	if g.now == nil {
 		g.now = time.Now
 	}

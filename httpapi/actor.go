@@ -122,9 +122,10 @@ func basicCredentials(authorization string) (id, secret string, ok bool) {
 	return id, secret, errID == nil && errSecret == nil && id != "" && secret != ""
 }
 
-// admitAdmin looks the bearer up again: a token's roles are as old as the token,
-// and whoever was an administrator yesterday must not undo today what took the
-// role away (SECURITY 60).
+// admitAdmin takes a token that is for the administration and nothing else: other
+// services are sent the others. It looks the bearer up again: a token's roles are as
+// old as the token, and whoever was an administrator yesterday must not undo today
+// what took the role away (SECURITY 60).
 func (s *server) admitAdmin(r *http.Request) (pawl.Actor, error) {
 	bearer, err := guard.Bearer(r)
 	if err != nil {
@@ -133,12 +134,15 @@ func (s *server) admitAdmin(r *http.Request) (pawl.Actor, error) {
 	if bearer == "" {
 		return pawl.Actor{}, api.ErrUnauthenticated
 	}
-	who, err := s.guard.Check(bearer)
+	who, err := s.admins.Check(bearer)
 	if err != nil {
 		return pawl.Actor{}, err
 	}
 	if !slices.Contains(who.Roles, pawl.RoleAdmin) {
 		return pawl.Actor{}, api.ErrAccessDenied.With("This needs the role %s. If you were given it a moment ago, reissue your access token.", pawl.RoleAdmin)
+	}
+	if !slices.Equal(who.Audience, []string{s.svc.AdminAudience()}) {
+		return pawl.Actor{}, api.ErrAccessDenied.With("This needs an access token for the administration alone, which no other service is sent. In a browser, reload the page. A program asks for one at POST /api/reissue with \"audience\": %q.", s.svc.AdminAudience())
 	}
 	u, err := s.svc.User(r.Context(), who.Subject)
 	switch {

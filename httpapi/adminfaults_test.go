@@ -99,7 +99,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	if err := s.store.CreateUser(t.Context(), pawl.User{ID: "id-root", Login: "root", Roles: []string{pawl.RoleAdmin}}); err != nil {
 		t.Fatal(err)
 	}
-	root := bearer(s.SignIn("id-root").AccessToken)
+	root := bearer(s.AdminToken("id-root"))
 	s.send("GET", "/admin/api/clients", "", root).is(404, "not_found").says("no registered clients")
 	s.send("GET", "/admin/api/users", "", basic("a", "b")).is(401, "invalid_credentials")
 	s.send("GET", "/admin/api/audit", "", root).is(404, "not_found")

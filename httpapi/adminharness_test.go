@@ -24,7 +24,7 @@ func startStaffed(t *testing.T, opts ...pawltest.Option) *staffed {
 	t.Helper()
 	s := &staffed{server: start(t, opts...), clients: map[string]string{}}
 	s.Add(pawl.User{ID: "id-root", Login: "root", Roles: []string{pawl.RoleAdmin}})
-	s.root = bearer(s.SignIn("id-root").AccessToken)
+	s.root = bearer(s.AdminToken("id-root"))
 	for _, scope := range pawl.Scopes() {
 		_, secret, err := s.Service.AddClient(context.Background(), "only-"+scope, []string{scope})
 		if err != nil {

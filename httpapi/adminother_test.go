@@ -149,7 +149,7 @@ func TestKeysAreManaged(t *testing.T) {
 		t.Errorf("%+v", done)
 	}
 	s.send("GET", "/admin/api/keys", "", s.root).is(401, "invalid_token") // SECURITY 18: what it signed is refused
-	s.send("GET", "/admin/api/keys", "", bearer(s.SignIn("id-root").AccessToken)).is(200, "")
+	s.send("GET", "/admin/api/keys", "", bearer(s.AdminToken("id-root"))).is(200, "")
 }
 
 // SECURITY 55, 60: each change leaves its entries, with who and why.
@@ -200,7 +200,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			t.Errorf("%s %s: %v, want %v", c.route, c.body, kinds, c.kinds)
 		}
 	}
-	s.root = bearer(s.SignIn("id-root").AccessToken)
+	s.root = bearer(s.AdminToken("id-root"))
 	end = s.auditEnd()
 	s.send("DELETE", "/admin/api/keys/"+keys[0].ID+"?why=leaked", "", s.root).is(200, "")
 	if kinds := s.audited(&end, root, "leaked"); !slices.Equal(kinds, []string{"key_added", "key_removed"}) {
@@ -268,6 +268,7 @@ func TestTheAdministrationElsewhere(t *testing.T) {
 	private := s.private(h)
 	private.send("GET", "/admin/api/users", "", s.root).is(200, "")
 	private.send("GET", "/admin/api/users", "", s.clients["users"]).is(200, "")
+	private.send("GET", "/admin/api/users", "", bearer(s.SignIn("id-root").AccessToken)).is(403, "access_denied").says("for the administration alone")
 	private.send("GET", "/healthz", "").is(200, "")
 	private.send("GET", "/readyz", "").is(200, "")
 	private.send("GET", "/openapi.yaml", "").is(200, "")

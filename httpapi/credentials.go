@@ -20,8 +20,8 @@ const (
 // presented gathers the credentials of a reissue or a logout: the refresh
 // token from the cookie or the body, never both, and the optional access token
 // beside it.
-func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, from source, err error) {
-	if p.RefreshToken, from, err = c.refreshToken(body); err != nil {
+func (c *call) presented(inBody string) (p api.ReissueRequest, from source, err error) {
+	if p.RefreshToken, from, err = c.refreshToken(inBody); err != nil {
 		return p, from, err
 	}
 	if from != fromBody && p.RefreshToken != "" {
@@ -42,17 +42,17 @@ func (c *call) presented(body api.ReissueBody) (p api.ReissueRequest, from sourc
 
 // refreshToken finds the refresh token. The old system's cookie is looked at
 // only where there is no other: who has moved in is done with it.
-func (c *call) refreshToken(body api.ReissueBody) (string, source, error) {
+func (c *call) refreshToken(inBody string) (string, source, error) {
 	cookie, err := c.o.Cookie.Read(c.r)
 	switch {
 	case err != nil:
 		return "", fromCookie, err
-	case cookie != "" && body.RefreshToken != "":
+	case cookie != "" && inBody != "":
 		return "", fromCookie, api.ErrInvalidRequest.With("The refresh token came in the cookie and in the body. Send one of them.")
 	case cookie != "":
 		return cookie, fromCookie, nil
-	case body.RefreshToken != "":
-		return body.RefreshToken, fromBody, nil
+	case inBody != "":
+		return inBody, fromBody, nil
 	}
 	old, err := c.o.LegacyCookie.Read(c.r)
 	if err != nil || old == "" {

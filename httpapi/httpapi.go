@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pawlauth/pawl"
@@ -62,7 +63,8 @@ type Options struct {
 // server is what the handlers share.
 type server struct {
 	svc      *pawl.Service
-	guard    *guard.Guard
+	guard    *guard.Guard // of tokens for the configured audience
+	admins   *guard.Guard // of those for the administration, and, to say so, of the others
 	o        Options
 	log      *slog.Logger
 	cross    *http.CrossOriginProtection
@@ -91,12 +93,18 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Administrators are few: no second cache.
+	every := append(slices.Clone(svc.Audience()), svc.AdminAudience())
+	admins, err := guard.New(svc, guard.Options{Issuer: svc.Issuer(), Audience: every, Now: svc.Now, CacheSize: -1})
+	if err != nil {
+		return nil, err
+	}
 	known, err := newGateways(o)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{
-		svc: svc, guard: g, o: o, log: o.Log,
+		svc: svc, guard: g, admins: admins, o: o, log: o.Log,
 		cross:    http.NewCrossOriginProtection(),
 		origins:  map[string]bool{},
 		gateways: known,

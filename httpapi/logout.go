@@ -12,8 +12,8 @@ func (s *server) mountLogout() {
 
 // logout clears the cookie, and only once the session has ended: if the store
 // failed, the person must be able to try again.
-func logout(c *call, in api.ReissueBody) (any, error) {
-	p, from, err := c.presented(in)
+func logout(c *call, in api.LogoutBody) (any, error) {
+	p, from, err := c.presented(in.RefreshToken)
 	if err != nil {
 		return nil, err
 	}

@@ -13,10 +13,11 @@ func (s *server) mountReissue() {
 // reissue never touches the cookie when it refuses: a parallel request may just
 // have set a newer one.
 func reissue(c *call, in api.ReissueBody) (any, error) {
-	p, from, err := c.presented(in)
+	p, from, err := c.presented(in.RefreshToken)
 	if err != nil {
 		return nil, err
 	}
+	p.Audience = in.Audience
 	t, err := c.svc.Reissue(c.r.Context(), p)
 	if err != nil {
 		return nil, err

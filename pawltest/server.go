@@ -150,6 +150,20 @@ func (s *Server) Add(u pawl.User) pawl.User {
 	return u
 }
 
+// AdminToken starts a session as SignIn does, for a user with the role admin, and
+// returns an access token that /admin/api takes; those of SignIn, which are for
+// resource servers, it refuses.
+func (s *Server) AdminToken(userID string) string {
+	s.t.Helper()
+	t, err := s.Service.Reissue(context.Background(), api.ReissueRequest{
+		RefreshToken: s.SignIn(userID).RefreshToken, Audience: s.Service.AdminAudience(),
+	})
+	if err != nil {
+		s.t.Fatalf("pawltest: a token of the administration for %s: %v", userID, err)
+	}
+	return t.AccessToken
+}
+
 // SignIn starts a session without a password, which costs no hashing, and gives
 // its tokens.
 func (s *Server) SignIn(userID string) api.Tokens {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/pawlauth/pawl/api"
 )
 
 // TestSecretsAreWrittenNowhere is SECURITY 56 for the program as a whole: logs
@@ -115,6 +117,13 @@ func (p *program) signIn(userID, password string) pair {
 	return p.pair(m)
 }
 
+// administrator signs in and asks for a token of the administration.
+func (p *program) administrator(userID, password string) pair {
+	p.t.Helper()
+	body := object("refreshToken", p.signIn(userID, password).refresh, "audience", api.AdminAudience(p.url))
+	return p.pair(p.must(200, request{"POST", p.url + "/api/reissue", body, nil}))
+}
+
 func (p *program) pair(m map[string]any) pair {
 	p.t.Helper()
 	access, _ := m["accessToken"].(string)
@@ -204,7 +213,7 @@ func (p *program) programs() {
 	m := p.must(201, request{"POST", p.url + "/api/sessions", object("userId", "outside"), basic(secret)})
 	p.pair(m)
 	p.must(403, request{"GET", p.admin + "/admin/api/audit", "", basic(secret)})
-	admin := p.signIn("root", "sunrise hammock canary-01")
+	admin := p.administrator("root", "sunrise hammock canary-01")
 	m = p.must(201, request{"POST", p.admin + "/admin/api/clients", `{"id":"feeder","scopes":["feed"]}`, bearer(admin.access)})
 	made, _ := m["secret"].(string)
 	p.secret("a secret made over HTTP", made)

@@ -43,6 +43,9 @@ func (h *house) endAll(ctx context.Context) bool {
 	for ; ctx.Err() == nil; pause(ctx, 20*time.Millisecond) {
 		r := h.insist(ctx, http.MethodPost, "/api/login", nil, api.LoginRequest{UserID: admin, Password: passwords[0], Delivery: api.DeliveryBody})
 		if r.status == http.StatusOK {
+			r = h.insist(ctx, http.MethodPost, "/api/reissue", nil, api.ReissueBody{RefreshToken: r.tokens.RefreshToken, Audience: api.AdminAudience(issuer)})
+		}
+		if r.status == http.StatusOK {
 			r = h.send(ctx, h.any(), http.MethodDelete, "/admin/api/sessions?why=chaos", bearer(r.tokens.AccessToken), nil)
 		}
 		switch {

@@ -56,6 +56,8 @@ type userSetCmd struct {
 func (userSetCmd) Help() string {
 	return `Changes what is given and leaves the rest. Roles and claims are in the person's access tokens from the next reissue on; to have them at once, end the sessions with "pawl session end".
 
+A person who becomes an administrator is signed out everywhere and loses their password and reset code, because others may have set or may hold those: make a new code with "pawl user reset".
+
 Examples:
 
     pawl user set ada@example.com --role admin --role auditor
@@ -79,13 +81,22 @@ func (c *userSetCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		said := fmt.Sprintf("Changed %s.", called(after))
-		if ended > 0 {
-			said = fmt.Sprintf("Changed %s and ended %s: whoever becomes an administrator signs in anew.", called(after), plural(ended, "session"))
-		}
-		_, err = fmt.Fprintln(a.stdout, said)
+		_, err = fmt.Fprintln(a.stdout, changed(u, after, ended))
 		return err
 	})
+}
+
+// changed says what became of a user. A new administrator has to be given a
+// password again: they read here how.
+func changed(before, after pawl.User, ended int) string {
+	switch name := called(after); {
+	case before.IsAdmin() || !after.IsAdmin():
+		return fmt.Sprintf("Changed %s.", name)
+	case before.PasswordHash == "":
+		return fmt.Sprintf("Made %s an administrator and ended %s.", name, plural(ended, "session"))
+	default:
+		return fmt.Sprintf("Made %s an administrator and ended %s. The password of before no longer works, because others may have set it: run \"pawl user reset %[1]s\" and give %[1]s the code.", name, plural(ended, "session"))
+	}
 }
 
 func (c *userSetCmd) change() (change pawl.UserChange, err error) {

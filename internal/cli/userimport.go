@@ -215,6 +215,9 @@ func (c *userImportCmd) summary(n userimport.Counts, took time.Duration) string 
 	if n.NoPassword > 0 {
 		text += fmt.Sprintf("%d of those added have no password yet: send them reset links.\n", n.NoPassword)
 	}
+	if n.Promoted > 0 {
+		text += fmt.Sprintf("%d became administrators and lost the password that they had, because others may have set it: send them reset links.\n", n.Promoted)
+	}
 	if n.Kept > 0 && c.Update {
 		text += fmt.Sprintf("%d kept a password that differs from the file's, as they may have chosen or used it here since.\n", n.Kept)
 	}

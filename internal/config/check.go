@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,6 +93,18 @@ func (c *Config) checkAddresses(bad complain) {
 	default:
 		c.checkIssuer(bad)
 	}
+	c.checkAudience(bad)
+}
+
+// checkAudience keeps what opens the administration from resource servers.
+func (c *Config) checkAudience(bad complain) {
+	admin := api.AdminAudience(c.Issuer)
+	if c.Issuer == "" || !slices.Contains(c.Audience, admin) {
+		return
+	}
+	named := slices.Clone(c.Audience)
+	named[slices.Index(named, admin)] = c.Issuer + "/backoffice"
+	bad("audience", admin, "is for the administration alone: any service that is sent an administrator's token could administer with it; give your service another name and have it check for that one, such as audience: [%s]", strings.Join(named, ", "))
 }
 
 func (c *Config) checkIssuer(bad complain) {

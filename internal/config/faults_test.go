@@ -99,6 +99,8 @@ func TestMistakesInValues(t *testing.T) {
 		{"issuer=http://login.example.com", "must begin with https://, or passwords and tokens cross the network in clear"},
 		{"issuer=https://login.example.com unsafe_http_cookies=true", "is not needed, as the issuer is https; remove it"},
 		{"audience=a,a", "names the same thing twice"},
+		{"audience=http://127.0.0.1:8080/admin", `audience: "http://127.0.0.1:8080/admin" is for the administration alone`},
+		{"audience=orders,http://127.0.0.1:8080/admin", "such as audience: [orders, http://127.0.0.1:8080/backoffice]"},
 		{"tls_cert_file=c.pem", `tls_cert_file: "c.pem" and tls_key_file "" go together; set both, or neither`},
 		{"tls_key_file=c.pem", "go together"},
 		{"trusted_proxies=10.0.0.1/8", "has bits set beyond the prefix; write 10.0.0.0/8"},

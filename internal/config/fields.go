@@ -87,7 +87,7 @@ func serverFields(c *Config) []Field {
 		},
 		Field{
 			Key: "audience", value: listValue{&c.Audience}, Derived: "the issuer",
-			Doc: "Who accepts the access tokens (`aud`): the identifiers of your APIs. Each API checks that its own is among them.",
+			Doc: "Who accepts the access tokens (`aud`): the identifiers of your APIs. Each API checks that its own is among them. The issuer with `/admin` behind it cannot be one: it is for the administration alone.",
 		},
 		Field{
 			Key: "tls_cert_file", value: textValue{&c.TLSCertFile}, Zero: "Empty: plain HTTP, for loopback or behind a proxy that ends TLS.",

@@ -472,6 +472,34 @@ func TestWhatDiffers(t *testing.T) {
 	}
 }
 
+// Who became an administrator between two runs has the password that they have by
+// now, though a promotion takes the one of before.
+func TestAMoveOfANewAdministrator(t *testing.T) {
+	h := newHouse(t)
+	from, store := openSQLite(t), memory.New()
+	svc := h.on(from)
+	h.fill(svc)
+	svc.Close()
+	copy := copyOf(h, from, place{})
+	copy.To, copy.ToSessions = store, store
+	run := func() {
+		_, err := copy.Run(t.Context())
+		h.must(err)
+	}
+	run()
+	u, err := store.ByLogin(t.Context(), "ann")
+	h.must(err)
+	_, _, err = from.db.UpdateUser(t.Context(), u.ID, pawl.UserChange{Roles: &[]string{pawl.RoleAdmin}})
+	h.must(err)
+	h.must(from.db.SetPasswordHash(t.Context(), u.ID, "", "chosen since"))
+	run()
+	u, err = store.ByLogin(t.Context(), "ann")
+	h.must(err)
+	if !u.IsAdmin() || u.PasswordHash != "chosen since" {
+		t.Errorf("moved as %+v", u)
+	}
+}
+
 // Another Pawl's data is not touched, and a new place that has gone on by itself
 // does not go back.
 func TestWhatAMoveRefuses(t *testing.T) {

@@ -87,16 +87,16 @@ func (c Copy) changeUser(ctx context.Context, u pawl.User, n *Counts) (done bool
 		return true, err
 	}
 	n.Written++
-	if there.PasswordHash != u.PasswordHash {
-		if err := c.To.SetPasswordHash(ctx, u.ID, there.PasswordHash, u.PasswordHash); err != nil {
-			return true, err
-		}
-	}
 	login := u.Login
 	if there.Login != login {
 		login = "" // free for whoever has it now
 	}
-	_, _, err = c.To.UpdateUser(ctx, u.ID, pawl.UserChange{Login: &login, Disabled: &u.Disabled, Roles: &u.Roles, Claims: &u.Claims})
+	_, after, err := c.To.UpdateUser(ctx, u.ID, pawl.UserChange{Login: &login, Disabled: &u.Disabled, Roles: &u.Roles, Claims: &u.Claims})
+	// Afterwards: a new administrator has no password (pawl.UserChange.Apply), and
+	// here it is known which they have.
+	if err == nil && after.PasswordHash != u.PasswordHash {
+		err = c.To.SetPasswordHash(ctx, u.ID, after.PasswordHash, u.PasswordHash)
+	}
 	return login == u.Login, err
 }
 

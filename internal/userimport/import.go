@@ -50,6 +50,7 @@ type Counts struct {
 	Bad       int
 
 	NoPassword int // of those added: they cannot sign in until they set one
+	Promoted   int // became administrators, and lost the password that they had
 	Kept       int // passwords that differ from the file's and were left, as their owners may have chosen them since
 }
 

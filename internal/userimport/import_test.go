@@ -192,6 +192,36 @@ func TestUpdateEndsTheSessionsOfNewAdministrators(t *testing.T) {
 	}
 }
 
+// Nor do they keep a password that others may have set: they have the file's, or
+// none. The same file, imported again, changes nothing.
+func TestUpdateTakesThePasswordOfNewAdministrators(t *testing.T) {
+	for _, c := range []struct {
+		name, stored, file, want string
+		promoted                 int
+	}{
+		{"set here, none in the file", ownHash, "", "", 1},
+		{"imported, none in the file", bcrypt, "", "", 1},
+		{"set here, another in the file", ownHash, django, django, 0},
+		{"imported, and the same in the file", bcrypt, bcrypt, bcrypt, 0},
+		{"none", "", "", "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			im := newImporting(t)
+			im.csv("userId,passwordHash\nada,\"" + c.stored + "\"\n")
+			im.Update = true
+			file := "userId,roles\nada,admin\n"
+			if c.file != "" {
+				file = "userId,roles,passwordHash\nada,admin,\"" + c.file + "\"\n"
+			}
+			im.want("promoted", im.csv(file), userimport.Counts{Updated: 1, Promoted: c.promoted})
+			if got := im.user("ada"); got.PasswordHash != c.want || !got.IsAdmin() {
+				t.Errorf("%+v, want the hash %q", got, c.want)
+			}
+			im.want("again", im.csv(file), userimport.Counts{Unchanged: 1})
+		})
+	}
+}
+
 // stopped is a store that fails when sessions are to be ended.
 type stopped struct{ userimport.Store }
 

@@ -54,7 +54,12 @@ func (r *run) settle(ctx context.Context, e *Entry) error {
 		return err
 	}
 	change := changeOf(e, u)
-	hash := r.newHash(e, u)
+	promoted := !u.IsAdmin() && change.Apply(u).IsAdmin()
+	// A new administrator has no other password than the file's.
+	hash := promoted && e.Given.Hash && e.User.PasswordHash != ""
+	if !promoted {
+		hash = r.newHash(e, u)
+	}
 	switch {
 	case change == (pawl.UserChange{}) && !hash:
 		r.counts.Unchanged++
@@ -63,6 +68,9 @@ func (r *run) settle(ctx context.Context, e *Entry) error {
 		return nil
 	default:
 		r.counts.Updated++
+		if promoted && !hash && u.PasswordHash != "" {
+			r.counts.Promoted++
+		}
 	}
 	if !r.Update || r.DryRun {
 		return nil
@@ -147,17 +155,23 @@ func (r *run) update(ctx context.Context, e *Entry, u pawl.User, change pawl.Use
 	return r.end(ctx, u, reason)
 }
 
+// write makes the change first: it takes the password of a new administrator.
 func (r *run) write(ctx context.Context, e *Entry, u pawl.User, change pawl.UserChange, hash bool) error {
-	if hash {
-		if err := r.Store.SetPasswordHash(ctx, u.ID, u.PasswordHash, e.User.PasswordHash); err != nil {
+	after := u
+	if change != (pawl.UserChange{}) {
+		before, changed, err := r.Store.UpdateUser(ctx, u.ID, change)
+		switch {
+		case err != nil:
 			return err
+		case hash && before.PasswordHash != u.PasswordHash:
+			return pawl.ErrConflict
 		}
+		after = changed
 	}
-	if change == (pawl.UserChange{}) {
+	if !hash {
 		return nil
 	}
-	_, _, err := r.Store.UpdateUser(ctx, u.ID, change)
-	return err
+	return r.Store.SetPasswordHash(ctx, u.ID, after.PasswordHash, e.User.PasswordHash)
 }
 
 // endFirst ends the sessions before the change that ends them again: an import

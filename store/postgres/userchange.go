@@ -65,8 +65,8 @@ func updateUser(ctx context.Context, tx pgx.Tx, u pawl.User) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE pawl.users SET folded = $2, login = $3, disabled = $4, admin = $5, roles = $6, claims = $7 WHERE id = $1`,
-		[]byte(r.ID), []byte(r.folded), []byte(r.Login), r.Disabled, r.IsAdmin(), r.roles, r.claims)
+	_, err = tx.Exec(ctx, `UPDATE pawl.users SET folded = $2, login = $3, hash = $4, disabled = $5, admin = $6, roles = $7, claims = $8 WHERE id = $1`,
+		r.args()...)
 	if unique(err) {
 		return pawl.ErrConflict
 	}

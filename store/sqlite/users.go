@@ -183,8 +183,8 @@ func updateUser(c *conn, u pawl.User) error {
 	} else if n > 0 {
 		return pawl.ErrConflict
 	}
-	_, err = c.exec(`UPDATE users SET folded = ?, login = ?, disabled = ?, roles = ?, claims = ? WHERE id = ?`,
-		r.folded, r.Login, flag(r.Disabled), r.roles, r.claims, r.ID)
+	_, err = c.exec(`UPDATE users SET folded = ?, login = ?, hash = ?, disabled = ?, roles = ?, claims = ? WHERE id = ?`,
+		r.folded, r.Login, r.PasswordHash, flag(r.Disabled), r.roles, r.claims, r.ID)
 	return err
 }
 

@@ -62,6 +62,8 @@ func userUpdate(f *fixture) {
 		{"login", pawl.UserChange{Login: ref("zoë")}, func(u *pawl.User) { u.Login = "zoë" }},
 		{"no login", pawl.UserChange{Login: ref("")}, func(u *pawl.User) { u.Login = "" }},
 		{"a login again", pawl.UserChange{Login: ref("anna")}, func(u *pawl.User) { u.Login = "anna" }},
+		// Others may have set the password of a user who was no administrator.
+		{"an administrator, without the password", pawl.UserChange{Roles: ref([]string{"b", pawl.RoleAdmin})}, func(u *pawl.User) { u.Roles, u.PasswordHash = []string{"b", pawl.RoleAdmin}, "" }},
 	} {
 		before, after, err := f.Users.UpdateUser(f.ctx, "1", test.change)
 		if err != nil {
@@ -85,6 +87,11 @@ func userUpdate(f *fixture) {
 	got, err = f.Users.ByID(f.ctx, "1")
 	f.must(err)
 	f.sameUser(want, got)
+	f.must(f.Users.SetPasswordHash(f.ctx, "1", "", "h2"))
+	_, after, err := f.Users.UpdateUser(f.ctx, "1", pawl.UserChange{Roles: ref([]string{pawl.RoleAdmin})})
+	f.must(err)
+	want.Roles, want.PasswordHash = []string{pawl.RoleAdmin}, "h2"
+	f.sameUser(want, after) // an administrator already: the password stays
 	_, _, err = f.Users.UpdateUser(f.ctx, "3", pawl.UserChange{Disabled: ref(true)})
 	f.is(err, pawl.ErrNotFound)
 }
@@ -249,5 +256,5 @@ func resetVoided(f *fixture) {
 	f.must(f.Users.OfferReset(f.ctx, "2", code("2"), noon.Add(ms)))
 	_, _, err = f.Users.UpdateUser(f.ctx, "2", admin)
 	f.must(err)
-	f.resetIs("2", pawl.Reset{User: pawl.User{ID: "2", Login: "ben", PasswordHash: "old", Roles: []string{"r", pawl.RoleAdmin}}})
+	f.resetIs("2", pawl.Reset{User: pawl.User{ID: "2", Login: "ben", Roles: []string{"r", pawl.RoleAdmin}}})
 }

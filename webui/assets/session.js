@@ -3,6 +3,13 @@ import { createPawl, PawlError } from "./pawl.js";
 import { byId, say, tell } from "./dom.js";
 
 const pawl = createPawl();
+let administration; // its tokens are for /admin/api alone, and no other service is sent them
+
+/** Whose tokens open the path. */
+function opener(path) {
+  if (!path.startsWith("/admin/api/")) return pawl;
+  return (administration ??= createPawl({ audience: pawl.session.claims.iss + "/admin" }));
+}
 
 /** To the sign-in page, with the reason; nothing of a person stays behind. */
 function leave(reason) {
@@ -14,7 +21,7 @@ function leave(reason) {
 
 /** Calls the API. Gives what is in the answer, or throws its problem document. */
 export async function call(method, path, body) {
-  const answer = await pawl.fetch(path, {
+  const answer = await opener(path).fetch(path, {
     method,
     headers: body ? { "Content-Type": "application/json" } : {},
     body: body ? JSON.stringify(body) : undefined,

@@ -18,7 +18,7 @@ const whenUndecided = (e: unknown) => {
 
 /** Pawl for this page. It looks at once whether somebody is signed in. */
 export function createPawl(options: Options = {}): Pawl {
-  const { clock = systemClock, locks = globalThis.navigator?.locks } = options;
+  const { audience, clock = systemClock, locks = globalThis.navigator?.locks } = options;
   const base = new URL(options.baseURL ?? "/", globalThis.location?.href).href.replace(/\/$/, "");
   const send = options.fetch ?? globalThis.fetch.bind(globalThis);
   const name = "pawl " + base;
@@ -89,7 +89,7 @@ export function createPawl(options: Options = {}): Pawl {
     const asked = moment(clock);
     const proof = access.good(); // a session that was idle for too long goes on with it
     try {
-      const answer = await ask<Answer>("/api/reissue", { "Idempotency-Key": use.key }, proof);
+      const answer = await ask<Answer>("/api/reissue", { "Idempotency-Key": use.key }, proof, audience ? { audience } : undefined);
       if (!answer?.accessToken) throw silence();
       await keys.succeeded(use);
       keys.retireLater(use);
@@ -151,7 +151,9 @@ export function createPawl(options: Options = {}): Pawl {
       const asked = moment(clock);
       const answer = await ask<Answer>("/api/login", {}, null, { userId, password, label }, signInPatience);
       epoch++;
-      return adopt(answer, asked);
+      const next = adopt(answer, asked);
+      if (audience) access.refuse(); // it is for the others
+      return next;
     });
     others.tell({ in: next.sid });
     return next;

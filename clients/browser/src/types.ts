@@ -10,6 +10,12 @@ export interface Options {
   baseURL?: string;
   /** Other origins that `fetch` sends the access token to, each exactly: `https://api.example.com`. */
   origins?: string[];
+  /**
+   * What the access tokens are for, where that is not what they are for anyway. Pawl knows one:
+   * its issuer and `/admin`, for administrators' calls of `/admin/api`. It is as another tab
+   * beside the page's other instance.
+   */
+  audience?: string;
   /** Carries all requests. */
   fetch?: typeof fetch;
   /** Keeps tabs from reissuing at the same time; null: nothing does, which is right, too. */
