@@ -74,6 +74,10 @@ type UserStore interface {
 	// earlier one, unless a user with RoleAdmin exists: then it answers false.
 	OfferSetup(ctx context.Context, code [32]byte) (open bool, err error)
 
+	// CheckSetup returns nil where CreateFirst would take the code, and otherwise
+	// ErrNotFound: the code is not the one offered, or a user with RoleAdmin exists.
+	CheckSetup(ctx context.Context, code [32]byte) error
+
 	// CreateFirst adds the first administrator and uses the code up, in one
 	// atomic step. ErrNotFound if the code is not the one offered or a user with
 	// RoleAdmin exists; ErrConflict, and the code stays good, if the ID or the

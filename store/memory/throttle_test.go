@@ -48,7 +48,7 @@ func (t table) used() (n int) {
 // neither a guessed account's failures nor a known address go for it.
 func TestAFloodIsBounded(t *testing.T) {
 	const tries, known = 1 << 14, 1 << 10
-	th := newThrottle(tries, known)
+	th := newThrottle(tries, known, known)
 	guessed, home := pawl.Try{Key: nth(1), Rate: rate}, nth(2)
 	for range 10 {
 		take(t, th, noon, guessed)
@@ -74,7 +74,7 @@ func TestAFloodIsBounded(t *testing.T) {
 }
 
 func TestWhatHasPassedGoesFirst(t *testing.T) {
-	th := newThrottle(ways, ways) // one set
+	th := newThrottle(ways, ways, ways) // one set
 	heavy := pawl.Try{Key: nth(99), Rate: rate}
 	for range 5 {
 		take(t, th, noon, heavy)
