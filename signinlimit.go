@@ -166,9 +166,18 @@ type hold struct {
 	guarded error
 }
 
-// take returns ErrRateLimited, with the time after which a try is left, once the
-// tries that were refused it are not those of requests under way at this node.
+// take returns ErrRateLimited, with the time after which a try is left, once that
+// is not for the sake of tries under way at this node.
 func (l *limiter) take(ctx context.Context, tries []Try) (hold, error) {
+	return l.takeOr(ctx, tries, (*asking).wait)
+}
+
+// takeNow does not wait for any.
+func (l *limiter) takeNow(ctx context.Context, tries []Try) (hold, error) {
+	return l.takeOr(ctx, tries, func(*asking, context.Context) bool { return false })
+}
+
+func (l *limiter) takeOr(ctx context.Context, tries []Try, wait func(*asking, context.Context) bool) (hold, error) {
 	if l.store == nil || len(tries) == 0 {
 		return hold{}, nil
 	}
@@ -182,7 +191,7 @@ func (l *limiter) take(ctx context.Context, tries []Try) (hold, error) {
 		case retry == 0:
 			asking.begin()
 			return hold{l: l, tries: tries}, nil
-		case !asking.wait(ctx):
+		case !wait(asking, ctx):
 			asking.leave()
 			return hold{}, limited(retry)
 		}
@@ -203,11 +212,18 @@ func roundUp(d time.Duration) time.Duration {
 // such an account, nor on whether it is known at the address (SECURITY 41).
 func (l *limiter) signIn(ctx context.Context, login, address string) (hold, error) {
 	p := placeOf(address)
-	h, err := l.take(ctx, l.here(login, p))
-	if err != nil {
-		return hold{}, err
+	here := l.here(login, p)
+	others := l.address(l.add(nil, l.limits.PerAccount, everywhere, "account", login), p)
+	h, used := l.takeNow(ctx, slices.Concat(here, others))
+	if !errors.Is(used, api.ErrRateLimited) {
+		return h, used
 	}
-	free, used := l.take(ctx, l.address(l.add(nil, l.limits.PerAccount, everywhere, "account", login), p))
+	// One by one: what follows depends on which is used up.
+	h, err := l.take(ctx, here)
+	if err != nil {
+		return hold{}, longer(err, used)
+	}
+	free, used := l.take(ctx, others)
 	if used == nil {
 		return h.and(free), nil
 	}
