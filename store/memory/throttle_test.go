@@ -91,6 +91,28 @@ func TestWhatHasPassedGoesFirst(t *testing.T) {
 	}
 }
 
+// Buckets that take a month to drain, as many as there are accounts, push no
+// failure of the last minutes out, nor a known address.
+func TestSlowBucketsHaveATableOfTheirOwn(t *testing.T) {
+	th := newThrottle(1<<10, 1<<10, 1<<10)
+	guessed, home := pawl.Try{Key: nth(1), Rate: rate}, nth(2)
+	for range 10 {
+		take(t, th, noon, guessed)
+	}
+	if err := th.Remember(t.Context(), home, noon, noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(100_000) {
+		take(t, th, noon, pawl.Try{Key: nth(10 + n), Rate: pawl.Rate{Burst: 20, Period: 30 * 24 * time.Hour}})
+	}
+	if take(t, th, noon, guessed) == 0 {
+		t.Error("they washed a guessed account's failures away")
+	}
+	if ok, err := th.Remembers(t.Context(), home, noon); !ok || err != nil {
+		t.Errorf("they made a known address unknown: %v", err)
+	}
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	th := NewThrottle()
 	for n := range uint64(2 * defaultKnown) {
