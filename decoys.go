@@ -129,18 +129,16 @@ func (s *Service) learnHashes(ctx context.Context) {
 	}
 	s.done.Go(func() {
 		for failing := false; ; {
-			began := time.Now()
+			began := s.elapsed()
 			err := s.decoys.learn(ctx, users)
 			if ctx.Err() != nil {
 				return
 			}
-			if failing = s.noteTrouble("learn the kinds of stored hashes", failing, err); failing {
-				began = time.Now()
-			}
+			failing = s.noteTrouble("count the kinds of stored hashes", failing, err)
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(min(max(time.Since(began)*learnShare, learnSoon), learnLater)):
+			case <-time.After(min(max((s.elapsed()-began)*learnShare, learnSoon), learnLater)):
 			}
 		}
 	})

@@ -116,9 +116,12 @@ func TestWhatASignInIsToldWhereLimitsAreUsedUp(t *testing.T) {
 			c.fill(f)
 			same := map[string][]string{}
 			for _, try := range []struct{ login, password string }{
-				{"carol", "seven purple cows"}, {"carol", goodPassword},
-				{"bob", "seven purple cows"}, {"bob", goodPassword},
-				{"ann", "seven purple cows"}, {"ann", goodPassword},
+				{"carol", "seven purple cows"},
+				{"carol", goodPassword},
+				{"bob", "seven purple cows"},
+				{"bob", goodPassword},
+				{"ann", "seven purple cows"},
+				{"ann", goodPassword},
 			} {
 				if c.login != "" && try.login != c.login {
 					continue

@@ -30,7 +30,8 @@ type User struct {
 func (u User) IsAdmin() bool { return slices.Contains(u.Roles, RoleAdmin) }
 
 // Users finds people. It is all that a program with a user table of its own
-// implements. Methods are safe for concurrent use; ErrNotFound if there is
+// implements; where its hashes are of several kinds, [UserLister] besides. Methods
+// are safe for concurrent use; ErrNotFound if there is
 // nobody; any other error means that the table could not answer.
 type Users interface {
 	ByID(ctx context.Context, id string) (User, error)       // at each reissue, cached for Config.UserCache
