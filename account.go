@@ -13,11 +13,15 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-// ChangePassword sets a new password, ends the person's other sessions, and
-// gives the asking session a new access token; its refresh token stays as it
-// is. Sending the same request again after a failure completes it.
-// ErrInvalidCredentials if the current password is wrong; ErrInvalidRequest if
-// the new one is not acceptable; ErrConflict if it was changed meanwhile;
+// retriedFor is how long a change of password that was sent again is recognised.
+const retriedFor = 10 * time.Minute
+
+// ChangePassword sets a new password, ends the user's other sessions, and
+// returns a new access token for the asking session; its refresh token stays as
+// it is. Sending the same request again after a failure, in the same session and
+// within ten minutes, completes it. ErrInvalidCredentials if the current password
+// is wrong, whatever the new one is; ErrInvalidRequest if the new one is not
+// acceptable or is the current one; ErrConflict if it was changed meanwhile;
 // ErrRateLimited after too many wrong ones from this session.
 func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current, next string) (api.Tokens, error) {
 	setter, ok := s.cfg.Users.(PasswordSetter)
@@ -31,22 +35,12 @@ func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current
 	if !found || u.Disabled {
 		return api.Tokens{}, api.LoginRequired(api.ReasonDisabled)
 	}
-	if err := s.cfg.PasswordPolicy.Check(next, u.Login, s.cfg.Issuer); err != nil {
-		return api.Tokens{}, api.ErrInvalidRequest.With("The new password cannot be used: %v", err).Wrap(err)
-	}
 	done, err := s.mayKeep(ctx, u.ID) // before the new password stands: the end must follow at once
 	if err != nil {
 		return api.Tokens{}, err
 	}
 	defer done()
-	held, err := s.limiter.change(ctx, s.now(), u.ID, who.SessionID)
-	if err != nil {
-		return api.Tokens{}, err
-	}
-	// Ahead of strangers who guess: whoever asks has a session.
-	err = s.setPassword(password.WithLine(ctx, password.Line{Name: u.ID, Known: true}), setter, u, current, next)
-	held.settle(ctx, s.now(), err)
-	if err != nil {
+	if err := s.setPassword(ctx, setter, u, who.SessionID, current, next); err != nil {
 		if code := api.AsError(err).Code; code == api.CodeInvalidCredentials {
 			s.emit(ctx, Event{Kind: EventPasswordRefused, User: u.ID, Login: u.Login, Session: who.SessionID, Reason: code})
 		}
@@ -59,20 +53,29 @@ func (s *Service) ChangePassword(ctx context.Context, who *token.Access, current
 	return s.renewed(ctx, SessionKey{User: u.ID, ID: who.SessionID}, u)
 }
 
-// setPassword replaces the hash. If the current password is wrong but the new
-// one is right, an earlier try got this far: the rest is still to be done.
-func (s *Service) setPassword(ctx context.Context, setter PasswordSetter, u User, current, next string) error {
-	ok, _, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, current)
+// setPassword replaces the hash, once the current password has proved right: one
+// request is one guess. A request that set the present hash earlier is complete.
+func (s *Service) setPassword(ctx context.Context, setter PasswordSetter, u User, sid, current, next string) (err error) {
+	held, err := s.limiter.change(ctx, u.ID, sid)
 	if err != nil {
-		return unavailable(err)
+		return err
 	}
-	if !ok {
-		if done, _, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, next); err != nil {
-			return unavailable(err)
-		} else if done {
-			return nil
-		}
-		return api.ErrInvalidCredentials.With("The current password is not right.")
+	defer func() { held.settle(ctx, err) }()
+	if done, err := s.limiter.changedBy(ctx, changeOf(u.ID, sid, u.PasswordHash, current, next)); err != nil || done {
+		return err
+	}
+	// Ahead of strangers who guess: whoever asks has a session.
+	ctx = password.WithLine(ctx, password.Line{Name: u.ID, Known: true})
+	switch ok, err := s.cfg.Hasher.Check(ctx, u.PasswordHash, current); {
+	case err != nil && !errors.Is(err, password.ErrUnsupported):
+		return unavailable(err)
+	case !ok:
+		return api.ErrInvalidCredentials.With("The current password is not right.").Wrap(err)
+	case next == current:
+		return api.ErrInvalidRequest.With("The new password is the one that you have. Choose another one.")
+	}
+	if err := s.cfg.PasswordPolicy.Check(next, u.Login, s.cfg.Issuer); err != nil {
+		return api.ErrInvalidRequest.With("The new password cannot be used: %v", err).Wrap(err)
 	}
 	phc, err := s.cfg.Hasher.Hash(ctx, next)
 	if err != nil {
@@ -80,7 +83,9 @@ func (s *Service) setPassword(ctx context.Context, setter PasswordSetter, u User
 	}
 	// From here on a closed page changes nothing: a new password without the end
 	// of the other sessions would leave a thief signed in.
-	switch err := setter.SetPasswordHash(context.WithoutCancel(ctx), u.ID, u.PasswordHash, phc); {
+	ctx = context.WithoutCancel(ctx)
+	s.limiter.noteChange(ctx, changeOf(u.ID, sid, phc, current, next))
+	switch err := setter.SetPasswordHash(ctx, u.ID, u.PasswordHash, phc); {
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
 		return api.ErrConflict.With("The password was changed by somebody else at the same moment.")
 	case err != nil:
@@ -152,35 +157,41 @@ func (s *Service) OfferSetup(ctx context.Context) (code string, err error) {
 
 // Setup creates the first administrator (SECURITY 44). ErrAccessDenied if the
 // code is not good, or not any more; a fault in the rest leaves it good;
-// ErrRateLimited after too many wrong ones from the address of WithActor: each
-// costs a hash, though none can be guessed.
-func (s *Service) Setup(ctx context.Context, code, login, pw string) (User, error) {
+// ErrRateLimited after too many wrong ones from the address of WithActor. Nothing
+// is hashed for a wrong one.
+func (s *Service) Setup(ctx context.Context, code, login, pw string) (u User, err error) {
 	store, err := s.userStore()
 	if err != nil {
 		return User{}, err
 	}
-	held, err := s.limiter.setup(ctx, s.now())
+	held, err := s.limiter.setup(ctx)
 	if err != nil {
 		return User{}, err
 	}
-	u, err := s.first(ctx, store, code, NewUser{Login: login, Password: pw, Roles: []string{RoleAdmin}})
-	held.settle(ctx, s.now(), err)
-	return u, err
+	defer func() { held.settle(ctx, err) }()
+	return s.first(ctx, store, code, NewUser{Login: login, Password: pw, Roles: []string{RoleAdmin}})
 }
 
+var badSetup = api.ErrAccessDenied.With("The setup code is not right or was used. Restart the server while there is no administrator, and it prints a new one.")
+
 func (s *Service) first(ctx context.Context, store UserStore, code string, n NewUser) (User, error) {
-	if n.Password == "" {
+	hash := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(code))))
+	switch err := store.CheckSetup(ctx, hash); {
+	case errors.Is(err, ErrNotFound):
+		return User{}, badSetup
+	case err != nil:
+		return User{}, unavailable(err)
+	case n.Password == "":
 		return User{}, api.ErrInvalidRequest.With("The password is missing.")
 	}
 	u, err := s.prepare(ctx, n)
 	if err != nil {
 		return User{}, err
 	}
-	hash := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(code))))
 	ctx = context.WithoutCancel(ctx) // as in CreateUser
 	err = store.CreateFirst(ctx, hash, u)
 	if errors.Is(err, ErrNotFound) {
-		return User{}, api.ErrAccessDenied.With("The setup code is not right or was used. Restart the server while there is no administrator, and it prints a new one.")
+		return User{}, badSetup // another one was first
 	}
 	return u, s.created(ctx, u, err)
 }

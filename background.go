@@ -33,16 +33,21 @@ func (s *Service) goEvery(ctx context.Context, d time.Duration, wake <-chan stru
 			if ctx.Err() != nil {
 				return
 			}
-			if (err != nil) != failing {
-				failing = err != nil
-				if failing {
-					s.cfg.Log.Error("cannot "+what, "error", err)
-				} else {
-					s.cfg.Log.Info("can " + what + " again")
-				}
-			}
+			failing = s.noteTrouble(what, failing, err)
 		}
 	})
+}
+
+// noteTrouble logs err where it is new, and its end, and returns whether there is
+// trouble.
+func (s *Service) noteTrouble(what string, failing bool, err error) bool {
+	switch {
+	case err != nil && !failing:
+		s.cfg.Log.Error("cannot "+what, "error", err)
+	case err == nil && failing:
+		s.cfg.Log.Info("can " + what + " again")
+	}
+	return err != nil
 }
 
 // readPatience bounds the reading of a page of the log: a store that hangs must not
@@ -152,11 +157,19 @@ func inBatches(ctx context.Context, f func() (deleted int, err error)) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		if err := breathe(ctx); err != nil {
+			return err
 		}
+	}
+}
+
+// breathe pauses between batches, so that requests come first.
+func breathe(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(10 * time.Millisecond):
+		return nil
 	}
 }
 

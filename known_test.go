@@ -11,7 +11,8 @@ import (
 	"github.com/pawlauth/pawl/store/memory"
 )
 
-// countedThrottle counts what it is told to remember.
+// countedThrottle counts what it is told to remember: of an address first that it
+// is known to the account, then that it is used.
 type countedThrottle struct {
 	pawl.Throttle
 	mu    sync.Mutex
@@ -46,14 +47,14 @@ func TestReissuesSeldomSayThatAnAddressIsKnown(t *testing.T) {
 		}
 		throttle.told = 0
 	}
-	told("the sign-in", 1)
+	told("the sign-in", 2)
 	for range 20 {
 		turn()
 	}
 	told("twenty advances", 0)
 	f.advance(13 * time.Hour)
 	turn()
-	told("half a day later", 1)
+	told("half a day later", 2)
 	turn()
 	told("and then", 0)
 	throttle.fails = true

@@ -20,44 +20,65 @@ type SignIn struct {
 	Replaces string
 }
 
-// Login checks a person's password and starts a session. ErrInvalidCredentials
+// Login checks a user's password and starts a session. ErrInvalidCredentials
 // for an unknown login and for a wrong password alike, after the same work
 // (SECURITY 41); ErrLoginRequired with reason disabled only once the password
-// was right; ErrRateLimited, before anything is looked at, while there are too
-// many failures (Config.Throttle).
+// was right; ErrRateLimited while there are too many failures, or too many
+// sign-ins to the account (Config.Throttle).
 func (s *Service) Login(ctx context.Context, in SignIn) (api.Tokens, error) {
 	login, err := FoldLogin(in.Login)
 	if err != nil {
 		return api.Tokens{}, err
 	}
-	held, err := s.limiter.signIn(ctx, s.now(), login, in.Client.Address)
+	held, err := s.limiter.signIn(ctx, login, in.Client.Address)
 	if err != nil {
 		s.emit(ctx, Event{Kind: EventSignInFailed, Reason: api.AsError(err).Code, Client: in.Client})
 		return api.Tokens{}, err
 	}
-	line := s.limiter.line(ctx, s.now(), login, in.Client.Address)
-	u, mark, err := s.proven(password.WithLine(ctx, line), login, in)
-	held.settle(ctx, s.now(), err)
+	line := s.limiter.line(ctx, in.Client.Address)
+	u, mark, err := s.proven(password.WithLine(ctx, line), held, login, in)
 	if err != nil {
 		return api.Tokens{}, err
 	}
-	t, err := s.begin(ctx, u, mark, in.Client)
+	t, err := s.beginLimited(ctx, u, mark, in.Client)
 	if err != nil {
 		s.signInFailed(ctx, u, in, err)
 		return api.Tokens{}, err
 	}
-	s.limiter.know(ctx, s.now(), login, in.Client.Address)
+	s.limiter.know(ctx, login, in.Client.Address)
 	s.endReplaced(ctx, in.Replaces)
 	return t, nil
 }
 
-// proven gives the person whose password it is.
-func (s *Service) proven(ctx context.Context, login string, in SignIn) (User, Mark, error) {
-	u, mark, err := s.userForLogin(ctx, login)
+// beginLimited is begin for as many sign-ins as an account may make.
+func (s *Service) beginLimited(ctx context.Context, u User, mark Mark, c Client) (t api.Tokens, err error) {
+	held, err := s.limiter.succeed(ctx, u.ID)
+	if err != nil {
+		return api.Tokens{}, err
+	}
+	begun := false
+	defer func() { held.end(ctx, !begun) }()
+	t, err = s.begin(ctx, u, mark, c)
+	begun = err == nil
+	return t, err
+}
+
+// proven returns the user whose password it is, and settles the try. Where that is
+// guarded, each outcome that is refused took the same calls.
+func (s *Service) proven(ctx context.Context, held hold, login string, in SignIn) (u User, mark Mark, err error) {
+	defer func() { held.settle(ctx, err) }()
+	known := false
+	if held.guarded != nil {
+		if known, err = s.limiter.isKnown(ctx, login, in.Client.Address); err != nil {
+			return User{}, Mark{}, unavailable(err)
+		}
+	}
+	u, mark, err = s.userForLogin(ctx, login)
 	if err != nil {
 		return User{}, Mark{}, unavailable(err)
 	}
-	if err := s.checkPassword(ctx, u, in.Password); err != nil {
+	err = held.judge(known, s.checkPassword(ctx, u, login, in.Password, held.guarded == nil))
+	if err != nil {
 		s.signInFailed(ctx, u, in, err)
 		return User{}, Mark{}, err
 	}
@@ -100,14 +121,28 @@ func freshUser(ctx context.Context, users Users, id string) (User, bool, error) 
 	return u, err == nil, err
 }
 
-// checkPassword upgrades a weak hash on the way; that failing fails nothing.
-func (s *Service) checkPassword(ctx context.Context, u User, pw string) error {
-	ok, upgraded, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, pw)
+// checkPassword upgrades a weak hash on the way where it may; that failing fails
+// nothing. Where there is no hash to check, it does the work of one that might be
+// there.
+func (s *Service) checkPassword(ctx context.Context, u User, login, pw string, upgrade bool) error {
+	hash := u.PasswordHash
+	unsupported := password.Recognised(hash)
+	if unsupported != nil {
+		hash = s.decoys.of(login)
+	}
+	check := s.cfg.Hasher.Verify
+	if !upgrade {
+		check = func(ctx context.Context, hash, pw string) (ok bool, upgraded string, err error) {
+			ok, err = s.cfg.Hasher.Check(ctx, hash, pw)
+			return ok, "", err
+		}
+	}
+	ok, upgraded, err := check(ctx, hash, pw)
 	switch {
-	case errors.Is(err, password.ErrUnsupported):
-		return api.ErrInvalidCredentials.Wrap(err)
 	case err != nil:
 		return unavailable(err)
+	case unsupported != nil && u.PasswordHash != "":
+		return api.ErrInvalidCredentials.Wrap(unsupported)
 	case !ok:
 		return api.ErrInvalidCredentials
 	}

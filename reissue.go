@@ -220,7 +220,7 @@ func (s *Service) apply(ctx context.Context, rec Session, d Decision, p Presente
 	}
 	t, err = s.answer(rec, d, p, u, now)
 	if err == nil && d.Outcome == Advance {
-		s.limiter.knowStill(ctx, now, u.Login, p.Client.Address)
+		s.limiter.know(ctx, u.Login, p.Client.Address)
 	}
 	if err == nil {
 		s.emit(ctx, event)

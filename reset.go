@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl/api"
+	"github.com/pawlauth/pawl/password"
 )
 
 // ResetOffer is a one-time code that sets a password: a secret for the user
@@ -70,12 +71,7 @@ func (s *Service) ResetPassword(ctx context.Context, code, next string) error {
 	if err != nil {
 		return err
 	}
-	held, err := s.limiter.setup(ctx, s.now())
-	if err != nil {
-		return err
-	}
 	u, err := s.reset(ctx, store, ResetHash(code), next)
-	held.settle(ctx, s.now(), err)
 	if err != nil {
 		if errors.Is(err, api.ErrAccessDenied) {
 			s.emit(ctx, Event{Kind: EventResetRefused, Reason: api.CodeAccessDenied})
@@ -91,7 +87,12 @@ func (s *Service) ResetPassword(ctx context.Context, code, next string) error {
 
 var badReset = api.ErrAccessDenied.With("The code is not right, was used or has expired. Ask for a new one.")
 
-func (s *Service) reset(ctx context.Context, store UserStore, code [32]byte, next string) (User, error) {
+func (s *Service) reset(ctx context.Context, store UserStore, code [32]byte, next string) (u User, err error) {
+	held, err := s.limiter.setup(ctx)
+	if err != nil {
+		return User{}, err
+	}
+	defer func() { held.settle(ctx, err) }()
 	r, err := store.ResetOf(ctx, code, s.now())
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -123,14 +124,13 @@ func (s *Service) reset(ctx context.Context, store UserStore, code [32]byte, nex
 // which the sessions were not ended: it brings the password that was set. A
 // spent code, found in an old mail, is none to try passwords with (SECURITY 42).
 func (s *Service) resetAlready(ctx context.Context, u User, next string) (err error) {
-	held, err := s.limiter.change(ctx, s.now(), u.ID, "reset")
+	held, err := s.limiter.change(ctx, u.ID, "reset")
 	if err != nil {
 		return err
 	}
-	defer func() { held.settle(ctx, s.now(), err) }()
-	ok, _, err := s.cfg.Hasher.Verify(ctx, u.PasswordHash, next)
-	switch {
-	case err != nil:
+	defer func() { held.settle(ctx, err) }()
+	switch ok, err := s.cfg.Hasher.Check(ctx, u.PasswordHash, next); {
+	case err != nil && !errors.Is(err, password.ErrUnsupported):
 		return unavailable(err)
 	case !ok:
 		return badReset

@@ -51,7 +51,7 @@ type Config struct {
 	Audit          AuditStore    // nil: no audit log
 	AuditRetention time.Duration // how long audit entries are kept; 0: for ever
 
-	Throttle     Throttle     // nil: failed sign-ins are not limited, but by the time that hashing takes
+	Throttle     Throttle     // nil: sign-ins are not limited, but by the time that hashing takes
 	SignInLimits SignInLimits // zero values mean the defaults
 
 	Policy    Policy    // zero durations mean the defaults
@@ -92,6 +92,7 @@ type Service struct {
 
 	limiter  limiter
 	keeping  keeping
+	decoys   *decoys
 	audit    auditor
 	activity activity
 	revoked  token.Revoked
@@ -132,7 +133,8 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s.audit.store, s.audit.log = cfg.Audit, cfg.Log
 	s.activity.began = s.now()
 	s.steadyNow() // from here on time passes
-	s.limiter = newLimiter(cfg.Throttle, cfg.SignInLimits, cfg.MasterKey)
+	s.limiter = newLimiter(cfg.Throttle, cfg.SignInLimits, cfg.MasterKey, s.now)
+	s.decoys = newDecoys(cfg.MasterKey)
 	if err := s.loadKeys(ctx); err != nil {
 		return nil, err
 	}
@@ -145,6 +147,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s.goEvery(background, followEvery, s.wake, "follow the revocation log", s.followOnce)
 	s.goEvery(background, cfg.KeyPolicy.Reload, nil, "reload the keys", s.loadKeys)
 	s.goEvery(background, sweepEvery, nil, "clean up", s.sweepOnce)
+	s.learnHashes(background)
 	s.goEvery(background, sweepEvery, nil, "clean up the audit log", s.sweepAudit)
 	return s, nil
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,18 +20,22 @@ import (
 const (
 	DefaultFailuresPerAccount = 10
 	DefaultFailuresPerAddress = 100
+	DefaultSignInsPerAccount  = 100
 	DefaultFailuresPeriod     = 15 * time.Minute
 )
 
-// SignInLimits bound how many sign-ins may fail. What they are counted by is in
-// docs/decisions/0020: an account at one address, the account from all unknown
-// addresses together (ten times as many), an address over all accounts, and the
-// network around it (four times as many). An address from which the account has
-// signed in or reissued lately is known: only the first of them binds it, so
-// that nobody elsewhere can keep the person out.
+// SignInLimits bound how many sign-ins may fail, and how many of one account may
+// succeed. What failures are counted by is in docs/decisions/0020: an account at
+// one address, the account from all addresses together (ten times as many), an
+// address over all accounts, and the network around it (four times as many). The
+// first binds every caller. Where one of the others is used up, only a right
+// password from an address that the account signed in or reissued from lately is
+// taken, so that no stranger can keep the user out; the answer to everything
+// else is the same, whether or not there is such an account.
 type SignInLimits struct {
-	PerAccount int           // at one address, in Period; 0: DefaultFailuresPerAccount; negative: no limit
-	PerAddress int           // over all accounts, in Period; 0: DefaultFailuresPerAddress; negative: no limit
+	PerAccount int           // failures at one address, in Period; 0: DefaultFailuresPerAccount; negative: no limit
+	PerAddress int           // failures over all accounts, in Period; 0: DefaultFailuresPerAddress; negative: no limit
+	SignIns    int           // sign-ins of one account by password, in Period; 0: DefaultSignInsPerAccount; negative: no limit
 	Period     time.Duration // 0: DefaultFailuresPeriod
 }
 
@@ -39,23 +45,26 @@ const (
 	everywhere = 10
 	// around is how many addresses it takes to use up what their network may fail.
 	around = 4
-	// knownFor is how long an address stays known.
-	knownFor = 30 * 24 * time.Hour
+	// flooding is how many times its limit an address or a network may fail again
+	// while the limit is used up, before nothing from there is looked at.
+	flooding = 10
 )
 
 func (l SignInLimits) withDefaults() (SignInLimits, error) {
-	if l.PerAccount == 0 {
-		l.PerAccount = DefaultFailuresPerAccount
-	}
-	if l.PerAddress == 0 {
-		l.PerAddress = DefaultFailuresPerAddress
+	for _, d := range []struct {
+		v   *int
+		def int
+	}{{&l.PerAccount, DefaultFailuresPerAccount}, {&l.PerAddress, DefaultFailuresPerAddress}, {&l.SignIns, DefaultSignInsPerAccount}} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
 	}
 	if l.Period == 0 {
 		l.Period = DefaultFailuresPeriod
 	}
-	const most = math.MaxInt32 / everywhere
-	if l.PerAccount > most || l.PerAddress > most || l.Period < time.Second {
-		return l, errors.New("pawl: Config.SignInLimits: the numbers must be below 200 million and the period at least a second")
+	const most = math.MaxInt32 / (around * flooding)
+	if max(l.PerAccount, l.PerAddress, l.SignIns) > most || l.Period < time.Second {
+		return l, fmt.Errorf("pawl: Config.SignInLimits: the numbers must be at most %d and the period at least a second", most)
 	}
 	return l, nil
 }
@@ -92,15 +101,18 @@ type limiter struct {
 	store  Throttle // nil: no limits
 	limits SignInLimits
 	secret [32]byte
-	told   *told
+	now    func() time.Time
+	told   *recent   // known addresses
+	passed *recent   // changes of password, where there is no store
+	flying *underWay // tries of this node
 }
 
 // newLimiter derives the secret of the keys from the master key, so that nodes
 // that share a Throttle agree on them.
-func newLimiter(t Throttle, l SignInLimits, k MasterKey) limiter {
+func newLimiter(t Throttle, l SignInLimits, k MasterKey, now func() time.Time) limiter {
 	mac := hmac.New(sha256.New, k.b[:])
 	mac.Write([]byte("pawl throttle keys 1"))
-	return limiter{t, l, [32]byte(mac.Sum(nil)), new(told)}
+	return limiter{t, l, [32]byte(mac.Sum(nil)), now, newRecent(toldFor), newRecent(2 * retriedFor), newUnderWay()}
 }
 
 // key hashes what a bucket is of. No part holds the separator: logins have no
@@ -119,8 +131,8 @@ func (l *limiter) add(tries []Try, limit, times int, parts ...string) []Try {
 	return append(tries, Try{l.key(parts...), Rate{limit * times, l.limits.Period}})
 }
 
-// hereOnly is what binds a known address, too.
-func (l *limiter) hereOnly(login string, p place) []Try {
+// here is what binds every caller who tries the account at the address.
+func (l *limiter) here(login string, p place) []Try {
 	if p.near == "" {
 		return nil // everybody's place: one stranger would use it up for all
 	}
@@ -136,25 +148,60 @@ func (l *limiter) address(tries []Try, p place) []Try {
 	return l.add(tries, l.limits.PerAddress, around, "network", p.network)
 }
 
+// flood is what they may fail once that, or what the account may fail, is used
+// up: it bounds what they cost.
+func (l *limiter) flood(p place) []Try {
+	tries := l.add(nil, l.limits.PerAddress, flooding, "near flood", p.near)
+	return l.add(tries, l.limits.PerAddress, around*flooding, "network flood", p.network)
+}
+
 // hold is a try under way, taken before the password is looked at, so that
 // parallel guesses cannot pass the limits.
 type hold struct {
 	l     *limiter
 	tries []Try
+
+	// guarded is the refusal of every outcome but a right password from an
+	// address that is known to the account; nil: none.
+	guarded error
 }
 
-// take gives ErrRateLimited, with the time after which a try is left.
-func (l *limiter) take(ctx context.Context, now time.Time, tries []Try) (hold, error) {
+// take returns ErrRateLimited, with the time after which a try is left, once that
+// is not for the sake of tries under way at this node.
+func (l *limiter) take(ctx context.Context, tries []Try) (hold, error) {
+	return l.takeOr(ctx, tries, (*asking).wait)
+}
+
+// takeNow does not wait for any.
+func (l *limiter) takeNow(ctx context.Context, tries []Try) (hold, error) {
+	return l.takeOr(ctx, tries, func(*asking, context.Context) bool { return false })
+}
+
+func (l *limiter) takeOr(ctx context.Context, tries []Try, wait func(*asking, context.Context) bool) (hold, error) {
 	if l.store == nil || len(tries) == 0 {
 		return hold{}, nil
 	}
-	switch retry, err := l.store.Take(ctx, now, tries...); {
-	case err != nil:
-		return hold{}, unavailable(err)
-	case retry > 0:
-		return hold{}, api.ErrRateLimited.With("Too many failed tries. Wait %v, then try again.", roundUp(retry)).After(retry)
+	asking := l.flying.ask(tries)
+	for {
+		retry, err := l.store.Take(ctx, l.now(), tries...)
+		switch {
+		case err != nil:
+			asking.leave()
+			return hold{}, unavailable(err)
+		case retry == 0:
+			asking.begin()
+			return hold{l: l, tries: tries}, nil
+		case !wait(asking, ctx):
+			asking.leave()
+			return hold{}, limited(retry)
+		}
 	}
-	return hold{l, tries}, nil
+}
+
+// limited is true in every case: where the tries failed, and where they are under
+// way at another node.
+func limited(retry time.Duration) error {
+	return api.ErrRateLimited.With("Too many tries have failed, or are under way. Wait %v, then try again.", roundUp(retry)).After(retry)
 }
 
 func roundUp(d time.Duration) time.Duration {
@@ -162,60 +209,117 @@ func roundUp(d time.Duration) time.Duration {
 }
 
 // signIn takes the try of a sign-in. Nothing in it depends on whether there is
-// such an account (SECURITY 41).
-func (l *limiter) signIn(ctx context.Context, now time.Time, login, address string) (hold, error) {
-	if l.store == nil {
-		return hold{}, nil
-	}
+// such an account, nor on whether it is known at the address (SECURITY 41).
+func (l *limiter) signIn(ctx context.Context, login, address string) (hold, error) {
 	p := placeOf(address)
-	here := l.hereOnly(login, p)
-	all := l.address(l.add(here, l.limits.PerAccount, everywhere, "account", login), p)
-	h, limited := l.take(ctx, now, all)
-	if !errors.Is(limited, api.ErrRateLimited) || p.near == "" {
-		return h, limited
+	here := l.here(login, p)
+	others := l.address(l.add(nil, l.limits.PerAccount, everywhere, "account", login), p)
+	h, used := l.takeNow(ctx, slices.Concat(here, others))
+	if !errors.Is(used, api.ErrRateLimited) {
+		return h, used
 	}
-	known, err := l.store.Remembers(ctx, l.key("known", login, p.near), now)
-	switch {
-	case err != nil:
-		return hold{}, unavailable(err)
-	case !known:
-		return hold{}, limited
+	// One by one: what follows depends on which is used up.
+	h, err := l.take(ctx, here)
+	if err != nil {
+		return hold{}, longer(err, used)
 	}
-	return l.take(ctx, now, here)
+	free, used := l.take(ctx, others)
+	if used == nil {
+		return h.and(free), nil
+	}
+	if !errors.Is(used, api.ErrRateLimited) || p.near == "" {
+		h.end(ctx, true)
+		return hold{}, used
+	}
+	flood, err := l.take(ctx, l.flood(p))
+	if err != nil {
+		h.end(ctx, true)
+		return hold{}, longer(err, used)
+	}
+	h = h.and(flood)
+	h.guarded = used
+	return h, nil
+}
+
+// longer is the refusal that asks for the longer wait, if the first is one.
+func longer(a, b error) error {
+	if errors.Is(a, api.ErrRateLimited) && api.AsError(a).RetryAfter < api.AsError(b).RetryAfter {
+		return b
+	}
+	return a
+}
+
+func (h hold) and(other hold) hold {
+	if h.l == nil {
+		return other
+	}
+	h.tries = append(slices.Clip(h.tries), other.tries...)
+	return h
 }
 
 // settle ends the try: what was not wrong is given back. A right guess gives
-// back its own try only, or whoever has an account could wash away the failures
-// of an address by signing in.
-func (h hold) settle(ctx context.Context, now time.Time, err error) {
-	if h.l == nil || errors.Is(err, api.ErrInvalidCredentials) || errors.Is(err, api.ErrAccessDenied) {
+// back its own try only, or a user could wash away the failures of an address by
+// signing in.
+func (h hold) settle(ctx context.Context, err error) {
+	wrong := errors.Is(err, api.ErrInvalidCredentials) || errors.Is(err, api.ErrAccessDenied) || errors.Is(err, api.ErrRateLimited)
+	h.end(ctx, !wrong)
+}
+
+// end ends the try, and gives it back or not.
+func (h hold) end(ctx context.Context, back bool) {
+	if h.l == nil {
 		return
 	}
-	// Lost at worst is a try, which comes back with time.
-	_ = h.l.store.GiveBack(context.WithoutCancel(ctx), now, h.tries...)
+	if back {
+		// Lost at worst is a try, which comes back with time.
+		_ = h.l.store.GiveBack(context.WithoutCancel(ctx), h.l.now(), h.tries...)
+	}
+	h.l.flying.settle(h.tries, back)
+}
+
+// judge is what a sign-in is answered, by what the password proved: nothing but
+// a right one from a known address where the try is guarded.
+func (h hold) judge(known bool, err error) error {
+	if h.guarded == nil || errors.Is(err, api.ErrUnavailable) || err == nil && known {
+		return err
+	}
+	return h.guarded
+}
+
+// succeed takes one of the sign-ins of an account. It is given back where no
+// session comes of it.
+func (l *limiter) succeed(ctx context.Context, user string) (hold, error) {
+	h, err := l.take(ctx, l.add(nil, l.limits.SignIns, 1, "sign-ins", user))
+	if errors.Is(err, api.ErrRateLimited) {
+		retry := api.AsError(err).RetryAfter
+		return h, api.ErrRateLimited.With("There were %d sign-ins to this account in a short time, as many as may be. Wait %v, then sign in again.",
+			l.limits.SignIns, roundUp(retry)).After(retry)
+	}
+	return h, err
 }
 
 // line is where a sign-in waits for its turn to hash: behind others of its
-// network only, and ahead of strangers where the account was used from there
-// before. A flood of guesses fills its own lines.
-func (l *limiter) line(ctx context.Context, now time.Time, login, address string) password.Line {
+// network only, and ahead where users have signed in from the address before. A
+// flood of guesses fills its own lines. Nothing in it depends on the account, or
+// a neighbour could see by the time which ones are used at the address.
+func (l *limiter) line(ctx context.Context, address string) password.Line {
 	p := placeOf(address)
 	line := password.Line{Name: p.network}
 	if l.store != nil && p.near != "" {
-		known, err := l.store.Remembers(ctx, l.key("known", login, p.near), now)
-		line.Known = known && err == nil // a failing store has been answered by signIn
+		used, err := l.store.Remembers(ctx, l.key("used", p.near), l.now())
+		line.Known = used && err == nil // a failing store has been answered by signIn
 	}
 	return line
 }
 
 // change takes the try of a change of password. Only who has the session can
 // guess there, and only that session has to wait.
-func (l *limiter) change(ctx context.Context, now time.Time, user, sid string) (hold, error) {
-	return l.take(ctx, now, l.add(nil, l.limits.PerAccount, 1, "change", user, sid))
+func (l *limiter) change(ctx context.Context, user, sid string) (hold, error) {
+	return l.take(ctx, l.add(nil, l.limits.PerAccount, 1, "change", user, sid))
 }
 
 // setup takes the try of a setup code from the address of whoever ctx says.
-func (l *limiter) setup(ctx context.Context, now time.Time) (hold, error) {
+func (l *limiter) setup(ctx context.Context) (hold, error) {
 	a, _ := ctx.Value(actorKey{}).(Actor)
-	return l.take(ctx, now, l.address(nil, placeOf(a.Client.Address)))
+	return l.take(ctx, l.address(nil, placeOf(a.Client.Address)))
 }

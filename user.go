@@ -30,7 +30,8 @@ type User struct {
 func (u User) IsAdmin() bool { return slices.Contains(u.Roles, RoleAdmin) }
 
 // Users finds people. It is all that a program with a user table of its own
-// implements. Methods are safe for concurrent use; ErrNotFound if there is
+// implements; where its hashes are of several kinds, [UserLister] besides. Methods
+// are safe for concurrent use; ErrNotFound if there is
 // nobody; any other error means that the table could not answer.
 type Users interface {
 	ByID(ctx context.Context, id string) (User, error)       // at each reissue, cached for Config.UserCache
@@ -74,6 +75,10 @@ type UserStore interface {
 	// OfferSetup keeps the SHA-256 of a one-time setup code, in place of any
 	// earlier one, unless a user with RoleAdmin exists: then it answers false.
 	OfferSetup(ctx context.Context, code [32]byte) (open bool, err error)
+
+	// CheckSetup returns nil where CreateFirst would take the code, and otherwise
+	// ErrNotFound: the code is not the one offered, or a user with RoleAdmin exists.
+	CheckSetup(ctx context.Context, code [32]byte) error
 
 	// CreateFirst adds the first administrator and uses the code up, in one
 	// atomic step. ErrNotFound if the code is not the one offered or a user with

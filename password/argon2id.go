@@ -62,8 +62,12 @@ func (h argon2idHash) current(p Params) bool {
 
 // String returns the PHC string. parseArgon2 accepts no other spelling.
 func (h argon2idHash) String() string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
-		h.params.Memory, h.params.Time, h.params.Threads, b64.EncodeToString(h.salt), b64.EncodeToString(h.tag))
+	return argon2Text(schemeArgon2id, h.params, h.salt, h.tag)
+}
+
+func argon2Text(kind string, p Params, salt, tag []byte) string {
+	return fmt.Sprintf("$%s$v=%d$m=%d,t=%d,p=%d$%s$%s", kind, argon2.Version,
+		p.Memory, p.Time, p.Threads, b64.EncodeToString(salt), b64.EncodeToString(tag))
 }
 
 // b64 is unpadded and strict: one string of bytes has one spelling.

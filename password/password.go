@@ -123,7 +123,8 @@ func (h *Hasher) Hash(ctx context.Context, pw string) (phc string, err error) {
 // tell a stranger which accounts exist (SECURITY 41). A stored hash that is not
 // supported costs that work too and yields [ErrUnsupported]; the caller should
 // log it and answer as for a wrong password. Hashes with other parameters take
-// a different time until they have been upgraded.
+// a different time until they have been upgraded: where there are such, the
+// caller gives unknown users a [Decoy] of one of them, as pawl.Service does.
 //
 // When ok, a non-empty upgraded is a hash of pw with the current parameters, to
 // be stored in place of phc, provided that phc still is what is stored. It is
@@ -136,6 +137,17 @@ func (h *Hasher) Hash(ctx context.Context, pw string) (phc string, err error) {
 // user is. The only other error is [ErrBusy]. A computation that has begun is
 // not interrupted by ctx.
 func (h *Hasher) Verify(ctx context.Context, phc, pw string) (ok bool, upgraded string, err error) {
+	return h.verify(ctx, phc, pw, true)
+}
+
+// Check is Verify that upgrades nothing: a right password costs exactly what a
+// wrong one does.
+func (h *Hasher) Check(ctx context.Context, phc, pw string) (ok bool, err error) {
+	ok, _, err = h.verify(ctx, phc, pw, false)
+	return ok, err
+}
+
+func (h *Hasher) verify(ctx context.Context, phc, pw string, upgrade bool) (ok bool, upgraded string, err error) {
 	if len(pw) > MaxBytes {
 		return false, "", nil
 	}
@@ -152,7 +164,7 @@ func (h *Hasher) Verify(ctx context.Context, phc, pw string) (ok bool, upgraded 
 		return false, "", unsupported
 	case phc == "" || !ok:
 		return false, "", nil
-	case hash.current(h.params) || ctx.Err() != nil:
+	case !upgrade || hash.current(h.params) || ctx.Err() != nil:
 		return true, "", nil
 	}
 	return true, h.create(pw), nil

@@ -14,6 +14,8 @@ type stored interface {
 	// current reports whether a new hash with these parameters would be of the
 	// same form, so that there is nothing to upgrade.
 	current(Params) bool
+	// decoy is what Decoy says.
+	decoy() string
 }
 
 // cost is what one computation spends.

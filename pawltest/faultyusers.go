@@ -125,6 +125,13 @@ func (s faultyUserStore) OfferSetup(ctx context.Context, code [32]byte) (bool, e
 	return s.store.OfferSetup(ctx, code)
 }
 
+func (s faultyUserStore) CheckSetup(ctx context.Context, code [32]byte) error {
+	if err := s.faultyUsers.f.err(); err != nil {
+		return err
+	}
+	return s.store.CheckSetup(ctx, code)
+}
+
 func (s faultyUserStore) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) error {
 	if err := s.faultyUsers.f.err(); err != nil {
 		return err

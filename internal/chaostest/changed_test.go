@@ -31,12 +31,13 @@ func (h *house) changed(ctx, run context.Context, j *jar) string {
 	return reason
 }
 
-// changePassword changes it from one of the two to the other: where it is the
-// other already, it is the change before this that is completed. A first try whose
-// answer was lost has ended its own access token, too: a new one is asked for.
+// changePassword changes it from one of the two to the other, whichever it is: a
+// change of another session's may have been the last. A first try whose answer was
+// lost has ended its own access token, too: a new one is asked for.
 func (j *jar) changePassword(ctx context.Context) reply {
 	one := rand.N(2)
 	in := api.PasswordRequest{CurrentPassword: passwords[one], NewPassword: passwords[1-one]}
+	swapped := false
 	for {
 		r := j.h.insist(ctx, http.MethodPost, "/api/password", bearer(j.access), in)
 		switch {
@@ -46,6 +47,9 @@ func (j *jar) changePassword(ctx context.Context) reply {
 			j.access = r.tokens.AccessToken
 			return r
 		case r.status == http.StatusConflict: // the try before it came late
+		case r.status == http.StatusUnauthorized && r.problem.Code == api.CodeInvalidCredentials && !swapped:
+			swapped = true
+			in.CurrentPassword, in.NewPassword = in.NewPassword, in.CurrentPassword
 		case r.status == http.StatusUnauthorized && r.problem.Reason == api.ReasonPasswordChanged:
 			j.newKey()
 			if r := j.reissue(ctx); !j.take(r) {

@@ -193,6 +193,11 @@ func TestKeysTakeEffectOnTheServer(t *testing.T) {
 		{"sign_in_failures_per_account=1", func(s *server) any { return s.codeOfSecondFailure() }, http.StatusTooManyRequests},
 		{"sign_in_failures_per_address=1", func(s *server) any { return s.codeOfSecondFailure() }, http.StatusTooManyRequests},
 		{"sign_in_failures_per_account=0", func(s *server) any { return s.Config.SignInLimits.PerAccount }, -1},
+		{"sign_ins_per_account=1", func(s *server) any {
+			s.signIn()
+			return s.call("POST", "/api/login", `{"userId":"ada","password":"seven-green-kettles"}`, "Pawl-Request", "1").Code
+		}, http.StatusTooManyRequests},
+		{"sign_ins_per_account=0", func(s *server) any { return s.Config.SignInLimits.SignIns }, -1},
 		{"sign_in_failures_period=1h", func(s *server) any { return s.Config.SignInLimits.Period }, time.Hour},
 		{"password_reset_ttl=10m", func(s *server) any { return s.Config.ResetTTL }, 10 * time.Minute},
 		{"password_reset_url=https://app.example.com/new", func(s *server) any { return s.resetLink() }, "https://app.example.com/new#code="},

@@ -251,7 +251,8 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
 		Throttle:            s.Throttle,
 		SignInLimits: pawl.SignInLimits{
-			PerAccount: noLimit(cfg.SignInFailuresPerAccount), PerAddress: noLimit(cfg.SignInFailuresPerAddress), Period: cfg.SignInFailuresPeriod,
+			PerAccount: noLimit(cfg.SignInFailuresPerAccount), PerAddress: noLimit(cfg.SignInFailuresPerAddress),
+			SignIns: noLimit(cfg.SignInsPerAccount), Period: cfg.SignInFailuresPeriod,
 		},
 		Audit:          s,
 		AuditRetention: cfg.AuditRetention,

@@ -55,6 +55,7 @@ type Config struct {
 	SignInFailuresPerAccount int // 0: no limit
 	SignInFailuresPerAddress int // 0: no limit
 	SignInFailuresPeriod     time.Duration
+	SignInsPerAccount        int // 0: no limit
 
 	CookieSameSite    string
 	UnsafeHTTPCookies bool

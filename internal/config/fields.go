@@ -196,18 +196,22 @@ func passwordFields(c *Config) []Field {
 }
 
 func failureFields(c *Config) []Field {
-	return inGroup("Failed sign-ins",
+	return inGroup("Limits on sign-ins",
 		Field{
 			Key: "sign_in_failures_per_account", value: intValue{&c.SignInFailuresPerAccount, "failures", 0, 1_000_000}, Default: "10", Zero: "0: no limit.",
-			Doc: "How many sign-ins to one account may fail from one address (IPv4, or IPv6 /64) in `sign_in_failures_period`; more get 429 until the period's share for one has passed. From all addresses together it is ten times as many, which does not bind addresses from which the account was used in the last 30 days: a stranger cannot keep its owner out.",
+			Doc: "How many sign-ins to one account may fail from one address (IPv4, or IPv6 /64) in `sign_in_failures_period`; more get 429 until the period's share for one has passed. From all addresses together it is ten times as many: where that is used up, a right password is taken from addresses at which the account was used in the last 30 days, so that a stranger cannot keep its owner out, and everything else gets 429.",
 		},
 		Field{
 			Key: "sign_in_failures_per_address", value: intValue{&c.SignInFailuresPerAddress, "failures", 0, 1_000_000}, Default: "100", Zero: "0: no limit.",
-			Doc: "How many sign-ins may fail from one address (IPv4, or IPv6 /64) in `sign_in_failures_period`, over all accounts; from the network around it (IPv4 /24, IPv6 /48) four times as many. Behind a proxy, name it in `trusted_proxies`, or all the world is one address.",
+			Doc: "How many sign-ins may fail from one address (IPv4, or IPv6 /64) in `sign_in_failures_period`, over all accounts; from the network around it (IPv4 /24, IPv6 /48) four times as many. Where that is used up, only right passwords of accounts that are used at the address are taken, and after ten times as many failures nothing from there is looked at. Behind a proxy, name it in `trusted_proxies`, or every client appears to have the proxy's address.",
+		},
+		Field{
+			Key: "sign_ins_per_account", value: intValue{&c.SignInsPerAccount, "sign-ins", 0, 1_000_000}, Default: "100", Zero: "0: no limit.",
+			Doc: "How many sign-ins to one account by password may succeed in `sign_in_failures_period`, from all addresses together; more get 429. Each is a session and a hash. Sessions that registered clients start, and reissues, do not count. Raise it for an account that many people or programs share.",
 		},
 		Field{
 			Key: "sign_in_failures_period", value: durationValue{&c.SignInFailuresPeriod, time.Second, day}, Default: "15m",
-			Doc: "The time in which a used-up limit is whole again. The counts are kept in the memory of the server, and are gone when it restarts.",
+			Doc: "The time in which a used-up limit has refilled. The counts are kept in the memory of the server and are gone when it restarts, or in PostgreSQL or Redis where the sessions are there.",
 		},
 	)
 }

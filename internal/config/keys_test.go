@@ -55,6 +55,7 @@ var samples = map[string]struct {
 	"log_format":                   {"json", func(c *Config) bool { return c.LogFormat == "json" }},
 	"sign_in_failures_per_account": {"3", func(c *Config) bool { return c.SignInFailuresPerAccount == 3 }},
 	"sign_in_failures_per_address": {"30", func(c *Config) bool { return c.SignInFailuresPerAddress == 30 }},
+	"sign_ins_per_account":         {"300", func(c *Config) bool { return c.SignInsPerAccount == 300 }},
 	"sign_in_failures_period":      {"1h", func(c *Config) bool { return c.SignInFailuresPeriod == time.Hour }},
 	"audit_retention":              {"0", func(c *Config) bool { return c.AuditRetention == 0 }},
 	"admin_listen":                 {"127.0.0.1:8081", func(c *Config) bool { return c.AdminListen == "127.0.0.1:8081" }},

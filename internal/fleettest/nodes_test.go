@@ -30,6 +30,7 @@ func TestNodes(t *testing.T) {
 				{"any node serves any request", anyNodeServes},
 				{"an end is felt on every node", endsAreFelt},
 				{"failures count wherever they happen", failuresCount},
+				{"where a limit is used up, accounts are not told apart, and known ones get in", limitsTellNothing},
 				{"a node is killed", aNodeIsKilled},
 				{"clocks are ten seconds apart", clocksApart},
 			} {
@@ -158,6 +159,36 @@ func failuresCount(t *testing.T, h *house) {
 	}
 	if want := []int{401, 401, 401, 401, 429, 429}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// SECURITY 41, 42: what is known is known at every node, and where an address has
+// failed too often, that shows to the owner of the password only.
+func limitsTellNothing(t *testing.T, h *house) {
+	h.settings = []string{"--sign-in-failures-per-address", "4"}
+	nodes := h.start(2)
+	for _, login := range []string{"ann", "bob"} {
+		h.pawl(password+"\n", "user", "add", login, "--password-stdin")
+	}
+	nodes[0].signIn("ann")
+	for i, try := range []struct {
+		login, password string
+		want            int
+	}{
+		{"carol", password, 401},
+		{"dan", password, 401},
+		{"erin", password, 401},
+		{"frank", password, 401},
+		{"carol", password, 429},
+		{"bob", "six purple herons", 429},
+		{"bob", password, 429}, // was never used from here
+		{"ann", "six purple herons", 429},
+		{"ann", password, 200},
+	} {
+		in := api.LoginRequest{UserID: try.login, Password: try.password, Delivery: api.DeliveryBody}
+		if status, _ := nodes[(i+1)%2].call(http.MethodPost, "/api/login", "", in, nil); status != try.want {
+			t.Errorf("%s with %q: %d, want %d", try.login, try.password, status, try.want)
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func startOwn(ctx context.Context, t Target, window bool, people, sessions int) 
 }
 
 func (s *ownServer) config(data string, window bool) string {
-	text := fmt.Sprintf("listen: %s\nissuer: http://%[1]s\ndata_dir: %q\ndatabase: %q\nsessions: %q\nlog_level: warn\nunsafe_http_cookies: true\n",
+	text := fmt.Sprintf("listen: %s\nissuer: http://%[1]s\ndata_dir: %q\ndatabase: %q\nsessions: %q\nlog_level: warn\nsign_ins_per_account: 0\nunsafe_http_cookies: true\n",
 		s.address, data, s.ground.cfg.Database.Reveal(), s.ground.cfg.Sessions.Reveal())
 	if window {
 		return text + fmt.Sprintf("reuse_window: %v\n", ownWindow)

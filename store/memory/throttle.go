@@ -11,19 +11,22 @@ import (
 
 var _ pawl.Throttle = (*Throttle)(nil)
 
-// Throttle counts failures in this process, in a table whose size is fixed: 24
+// Throttle counts failures in this process, in tables whose size is fixed: 24
 // bytes an entry, allocated once. It is for deployments of one process, on any
 // session store; a restart forgets what it holds.
 //
 // Where there is no room, the entry whose moment is nearest goes, which is one
 // that has passed if there is any. So what an attacker can make the table
 // forget is the buckets with the fewest failures, and he has to fail once for
-// every entry: the table never loses a bucket for one that is refused. Tries
-// and known addresses have a table each: no flood of failures makes anybody's
-// address unknown.
+// every entry: the table never loses a bucket for one that is refused. There is a
+// table each for tries, for the tries of buckets that take longer than a day to
+// drain, and for known addresses: in one table, entries with far moments would
+// push out the failures of the last minutes, and a flood of failures would make
+// addresses unknown.
 type Throttle struct {
 	mu    sync.Mutex
 	tries table // when the bucket will have drained
+	slow  table // the same of those that drain in more than a day
 	known table // until when the key is known
 }
 
@@ -32,14 +35,23 @@ type Throttle struct {
 // 1,000 passwords a second fills less than half of the first.
 const (
 	defaultTries = 1 << 18 // 6 MiB
-	defaultKnown = 1 << 16 // 1.5 MiB
+	defaultSlow  = 1 << 15 // 0.75 MiB
+	defaultKnown = 1 << 17 // 3 MiB
 )
 
 // NewThrottle makes an empty Throttle.
-func NewThrottle() *Throttle { return newThrottle(defaultTries, defaultKnown) }
+func NewThrottle() *Throttle { return newThrottle(defaultTries, defaultSlow, defaultKnown) }
 
-func newThrottle(tries, known int) *Throttle {
-	return &Throttle{tries: make(table, tries/ways), known: make(table, known/ways)}
+func newThrottle(tries, slow, known int) *Throttle {
+	return &Throttle{tries: make(table, tries/ways), slow: make(table, slow/ways), known: make(table, known/ways)}
+}
+
+// table is where buckets of the rate are.
+func (t *Throttle) table(r pawl.Rate) table {
+	if r.Period > 24*time.Hour {
+		return t.slow
+	}
+	return t.tries
 }
 
 // Take implements [pawl.Throttle].
@@ -47,7 +59,7 @@ func (t *Throttle) Take(_ context.Context, now time.Time, tries ...pawl.Try) (re
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, try := range tries {
-		s := t.tries.find(try.Key)
+		s := t.table(try.Rate).find(try.Key)
 		next, wait := try.Rate.Take(s.time(), now)
 		if wait > 0 {
 			s.set(next)
@@ -58,8 +70,9 @@ func (t *Throttle) Take(_ context.Context, now time.Time, tries ...pawl.Try) (re
 		return retry, nil
 	}
 	for _, try := range tries {
-		next, _ := try.Rate.Take(t.tries.find(try.Key).time(), now)
-		t.tries.room(try.Key).set(next)
+		in := t.table(try.Rate)
+		next, _ := try.Rate.Take(in.find(try.Key).time(), now)
+		in.room(try.Key).set(next)
 	}
 	return 0, nil
 }
@@ -69,7 +82,7 @@ func (t *Throttle) GiveBack(_ context.Context, _ time.Time, tries ...pawl.Try) e
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, try := range tries {
-		if s := t.tries.find(try.Key); s != nil {
+		if s := t.table(try.Rate).find(try.Key); s != nil {
 			s.set(try.Rate.GiveBack(s.time()))
 		}
 	}

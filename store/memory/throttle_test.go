@@ -48,7 +48,7 @@ func (t table) used() (n int) {
 // neither a guessed account's failures nor a known address go for it.
 func TestAFloodIsBounded(t *testing.T) {
 	const tries, known = 1 << 14, 1 << 10
-	th := newThrottle(tries, known)
+	th := newThrottle(tries, known, known)
 	guessed, home := pawl.Try{Key: nth(1), Rate: rate}, nth(2)
 	for range 10 {
 		take(t, th, noon, guessed)
@@ -74,7 +74,7 @@ func TestAFloodIsBounded(t *testing.T) {
 }
 
 func TestWhatHasPassedGoesFirst(t *testing.T) {
-	th := newThrottle(ways, ways) // one set
+	th := newThrottle(ways, ways, ways) // one set
 	heavy := pawl.Try{Key: nth(99), Rate: rate}
 	for range 5 {
 		take(t, th, noon, heavy)
@@ -88,6 +88,28 @@ func TestWhatHasPassedGoesFirst(t *testing.T) {
 	}
 	if s := th.tries.find(heavy.Key); s == nil || !s.time().Equal(noon.Add(450*time.Second)) {
 		t.Error("what still counted went before what had passed")
+	}
+}
+
+// Buckets that take a month to drain, as many as there are accounts, push no
+// failure of the last minutes out, nor a known address.
+func TestSlowBucketsHaveATableOfTheirOwn(t *testing.T) {
+	th := newThrottle(1<<10, 1<<10, 1<<10)
+	guessed, home := pawl.Try{Key: nth(1), Rate: rate}, nth(2)
+	for range 10 {
+		take(t, th, noon, guessed)
+	}
+	if err := th.Remember(t.Context(), home, noon, noon.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(100_000) {
+		take(t, th, noon, pawl.Try{Key: nth(10 + n), Rate: pawl.Rate{Burst: 20, Period: 30 * 24 * time.Hour}})
+	}
+	if take(t, th, noon, guessed) == 0 {
+		t.Error("they washed a guessed account's failures away")
+	}
+	if ok, err := th.Remembers(t.Context(), home, noon); !ok || err != nil {
+		t.Errorf("they made a known address unknown: %v", err)
 	}
 }
 

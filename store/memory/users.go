@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -250,6 +251,25 @@ func (t *userTable) hasAdmin() bool {
 	return false
 }
 
+// CheckSetup implements [pawl.UserStore].
+func (s *Store) CheckSetup(ctx context.Context, code [32]byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := &s.users
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if !t.offered(code) {
+		return pawl.ErrNotFound
+	}
+	return nil
+}
+
+// offered reports whether the setup code is good.
+func (t *userTable) offered(code [32]byte) bool {
+	return t.code != nil && subtle.ConstantTimeCompare(t.code[:], code[:]) == 1 && !t.hasAdmin()
+}
+
 // CreateFirst implements [pawl.UserStore].
 func (s *Store) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) error {
 	if err := ctx.Err(); err != nil {
@@ -262,7 +282,7 @@ func (s *Store) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) err
 	t := &s.users
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.code == nil || *t.code != code || t.hasAdmin() {
+	if !t.offered(code) {
 		return pawl.ErrNotFound
 	}
 	if err := t.add(p); err != nil {

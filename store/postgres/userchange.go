@@ -101,6 +101,18 @@ func setupOpen(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return !admin, err
 }
 
+// CheckSetup implements [pawl.UserStore].
+func (s *Store) CheckSetup(ctx context.Context, code [32]byte) error {
+	return s.reading(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		var open bool
+		err := c.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pawl.setup_code WHERE hash = $1) AND NOT (`+hasAdmin+`)`, code[:]).Scan(&open)
+		if err == nil && !open {
+			return pawl.ErrNotFound
+		}
+		return err
+	})
+}
+
 // CreateFirst implements [pawl.UserStore].
 func (s *Store) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) error {
 	r, err := newUserRow(u)

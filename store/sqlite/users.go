@@ -259,6 +259,25 @@ func hasAdmin(c *conn) (bool, error) {
 	return n > 0, err
 }
 
+// CheckSetup implements [pawl.UserStore].
+func (s *Store) CheckSetup(ctx context.Context, code [32]byte) error {
+	return s.reading(ctx, func(c *conn) error { return checkSetup(c, code) })
+}
+
+func checkSetup(c *conn, code [32]byte) error {
+	if n, err := c.int(`SELECT count(*) FROM setup_code WHERE hash = ?`, code[:]); err != nil {
+		return err
+	} else if n == 0 {
+		return pawl.ErrNotFound
+	}
+	if admin, err := hasAdmin(c); err != nil {
+		return err
+	} else if admin {
+		return pawl.ErrNotFound
+	}
+	return nil
+}
+
 // CreateFirst implements [pawl.UserStore].
 func (s *Store) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) error {
 	r, err := newUserRow(u)
@@ -266,15 +285,8 @@ func (s *Store) CreateFirst(ctx context.Context, code [32]byte, u pawl.User) err
 		return err
 	}
 	return s.writing(ctx, func(c *conn) error {
-		if n, err := c.int(`SELECT count(*) FROM setup_code WHERE hash = ?`, code[:]); err != nil {
+		if err := checkSetup(c, code); err != nil {
 			return err
-		} else if n == 0 {
-			return pawl.ErrNotFound
-		}
-		if admin, err := hasAdmin(c); err != nil {
-			return err
-		} else if admin {
-			return pawl.ErrNotFound
 		}
 		if err := addUser(c, r); err != nil {
 			return err

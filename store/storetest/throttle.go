@@ -25,6 +25,7 @@ func Throttle(t *testing.T, open func(t testing.TB) pawl.Throttle) {
 		{"parallel tries never pass the burst", raceTake},
 		{"parallel tries of the same buckets in any order all answer", raceTakeOrder},
 		{"a key is known until the latest time that was said", remember},
+		{"a bucket of a month outlives one of minutes", takeSlow},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -203,4 +204,17 @@ func remember(f *throttleFixture) {
 	}
 	knows(noon.Add(time.Hour-ms), true)
 	knows(noon.Add(time.Hour), false)
+}
+
+func takeSlow(f *throttleFixture) {
+	slow, quick := bucket(pawl.Rate{Burst: 2, Period: 30 * 24 * time.Hour}), bucket(other)
+	for range 2 {
+		f.waits(0, noon, slow, quick)
+	}
+	f.waits(15*24*time.Hour, noon, slow)
+	f.waits(24*time.Hour, noon.Add(14*24*time.Hour), slow, quick)
+	if err := f.GiveBack(f.Context(), noon, slow); err != nil {
+		f.Fatal(err)
+	}
+	f.waits(0, noon.Add(14*24*time.Hour), slow, quick)
 }

@@ -171,9 +171,20 @@ func (f *fixture) offer(text string, want bool) {
 	}
 }
 
+// checks is what CheckSetup is to say of a code, at each node.
+func (f *fixture) checks(text string, want error) {
+	f.Helper()
+	for _, node := range []Node{f.Node, f.Second} {
+		f.is(node.Users.CheckSetup(f.ctx, code(text)), want)
+	}
+}
+
 func setupOnce(f *fixture) {
 	f.is(f.Users.CreateFirst(f.ctx, [32]byte{}, admin("0")), pawl.ErrNotFound) // nothing was offered
+	f.checks("code", pawl.ErrNotFound)
 	f.offer("code", true)
+	f.checks("code", nil)
+	f.checks("guess", pawl.ErrNotFound)
 	var made atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -190,6 +201,7 @@ func setupOnce(f *fixture) {
 		f.Errorf("%d made, users %v, %v", made.Load(), list, err)
 	}
 	f.is(f.Users.CreateFirst(f.ctx, code("code"), admin("late")), pawl.ErrNotFound)
+	f.checks("code", pawl.ErrNotFound)
 	f.offer("code", false)
 }
 
@@ -199,7 +211,10 @@ func setupClosed(f *fixture) {
 	f.offer("second", true)
 	f.is(f.Users.CreateFirst(f.ctx, code("first"), admin("2")), pawl.ErrNotFound)
 	f.is(f.Users.CreateFirst(f.ctx, code("?"), admin("2")), pawl.ErrNotFound)
+	f.checks("first", pawl.ErrNotFound)
+	f.checks("second", nil)
 	f.must(f.Users.CreateUser(f.ctx, admin("3"))) // by other means
+	f.checks("second", pawl.ErrNotFound)
 	f.is(f.Users.CreateFirst(f.ctx, code("second"), admin("2")), pawl.ErrNotFound)
 	f.offer("third", false)
 	_, err := f.Users.ByID(f.ctx, "2")
