@@ -162,8 +162,8 @@ func TestSignInRightAfterAnEnd(t *testing.T) {
 				wantError(t, "reissue of what was ended", err, api.LoginRequired(api.ReasonEndedByAdmin))
 				_, err = f.guard.Check(before.AccessToken)
 				wantError(t, "its access token", err, api.LoginRequired(api.ReasonEndedByAdmin))
-				if live, _ := f.SessionsOf(t.Context(), "id-ann"); len(live) != 0 {
-					t.Errorf("%d sessions are listed after the end", len(live))
+				if live, _ := f.SessionsOf(t.Context(), "id-ann", "", 0); len(live.Sessions) != 0 {
+					t.Errorf("%d sessions are listed after the end", len(live.Sessions))
 				}
 				after := f.login()
 				f.claims(after.AccessToken)

@@ -34,7 +34,7 @@ func (q query) audit() (out pawl.AuditQuery, err error) {
 	if out.From, out.To, err = q.between(); err != nil {
 		return out, err
 	}
-	out.After, out.Limit, err = q.page()
+	out.After, out.Limit, err = q.page(pageDefault)
 	return out, err
 }
 

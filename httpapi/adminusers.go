@@ -19,7 +19,7 @@ func (s *server) mountAdminUsers() {
 
 func listUsers(c *call, _ none) (any, error) {
 	q := c.query()
-	limit, err := q.limit()
+	limit, err := q.limit(pageDefault)
 	if err != nil {
 		return nil, err
 	}

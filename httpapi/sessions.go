@@ -36,11 +36,15 @@ func ownEvents(c *call, _ none) (any, error) {
 }
 
 func listSessions(c *call, _ none) (any, error) {
-	all, err := c.svc.Sessions(c.r.Context(), c.who())
+	after, limit, err := c.query().page(sessionsDefault)
 	if err != nil {
 		return nil, err
 	}
-	return api.SessionList{Sessions: all}, nil
+	list, err := c.svc.Sessions(c.r.Context(), c.who(), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func endOthers(c *call, _ none) (any, error) {

@@ -122,7 +122,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := openStore(t, to)
-		live, _, err := b.List(t.Context(), "writer")
+		live, _, err := b.List(t.Context(), "writer", pawl.ListPlace{}, 0)
 		page, logErr := b.Revocations(t.Context(), "", 1_000_000)
 		all, scanErr := b.CountLive(t.Context(), noon.Add(time.Minute))
 		if err := errors.Join(err, logErr, scanErr); err != nil || len(live) > 1 || all != 2000+len(live) {
