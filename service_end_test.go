@@ -97,11 +97,11 @@ func TestSessions(t *testing.T) {
 	}
 	me := f.claims(here.AccessToken)
 
-	list, err := f.Sessions(t.Context(), me)
-	if err != nil || len(list) != 3 {
-		t.Fatalf("%d sessions, %v", len(list), err)
+	list, err := f.Sessions(t.Context(), me, "", 0)
+	if err != nil || len(list.Sessions) != 3 {
+		t.Fatalf("%d sessions, %v", len(list.Sessions), err)
 	}
-	for _, s := range list {
+	for _, s := range list.Sessions {
 		if s.Current != (s.ID == here.SessionID) || s.Address != home.Address || s.Agent != home.Agent {
 			t.Errorf("%+v", s)
 		}

@@ -18,6 +18,9 @@ func audit(c *call, _ none) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	page, err := c.svc.Audit(c.r.Context(), q)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ func findSessions(c *call, _ none) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	found, err := c.svc.FindSessions(c.r.Context(), q)
 	if err != nil {
 		return nil, err
@@ -66,6 +69,9 @@ func adminSessions(list []pawl.Session) []api.AdminSession {
 func sessionsOfUser(c *call, _ none) (any, error) {
 	after, limit, err := c.query().page(sessionsDefault)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.list(); err != nil {
 		return nil, err
 	}
 	found, err := c.svc.SessionsOf(c.r.Context(), c.r.PathValue("user"), after, limit)

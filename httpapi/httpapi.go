@@ -63,6 +63,7 @@ type server struct {
 	cross   *http.CrossOriginProtection
 	origins map[string]bool
 	routes  routes
+	listing chan struct{} // one for each list being made
 }
 
 // New makes the handler of the whole API. It is safe for concurrent use. The
@@ -90,6 +91,7 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 		cross:   http.NewCrossOriginProtection(),
 		origins: map[string]bool{},
 		routes:  routes{},
+		listing: make(chan struct{}, listPlaces),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -126,5 +128,5 @@ func (s *server) mount() {
 
 // handler puts around the routes what concerns every request, outermost last.
 func (s *server) handler() http.Handler {
-	return s.observe(s.recoverPanics(s.cors(s.routes.handler(s.o.Pages))))
+	return bounded(s.observe(s.recoverPanics(s.cors(s.routes.handler(s.o.Pages)))))
 }

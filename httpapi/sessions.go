@@ -28,6 +28,9 @@ func account(c *call, _ none) (any, error) {
 }
 
 func ownEvents(c *call, _ none) (any, error) {
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	list, err := c.svc.OwnEvents(c.r.Context(), c.who())
 	if err != nil {
 		return nil, err
@@ -38,6 +41,9 @@ func ownEvents(c *call, _ none) (any, error) {
 func listSessions(c *call, _ none) (any, error) {
 	after, limit, err := c.query().page(sessionsDefault)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.list(); err != nil {
 		return nil, err
 	}
 	list, err := c.svc.Sessions(c.r.Context(), c.who(), after, limit)
