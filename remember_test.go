@@ -194,6 +194,11 @@ func TestAnEndThatTheStoreLostHolds(t *testing.T) {
 		"signed out": {func(f *fixture, tok api.Tokens) error {
 			return f.Logout(context.Background(), api.ReissueRequest{RefreshToken: tok.RefreshToken})
 		}, api.ReasonSignedOut},
+		"all others": {func(f *fixture, _ api.Tokens) error {
+			me := f.claims(f.login().AccessToken)
+			_, err := f.EndOthers(context.Background(), me, home)
+			return err
+		}, api.ReasonSignedOutElsewhere},
 		"the user's": {func(f *fixture, _ api.Tokens) error {
 			_, err := f.EndUser(context.Background(), "id-ann", api.ReasonEndedByAdmin)
 			return err
