@@ -2,9 +2,12 @@ package pawl
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pawlauth/pawl/api"
@@ -69,17 +72,76 @@ func FindSessions(ctx context.Context, store SessionStore, q SessionQuery, now t
 }
 
 func findOf(ctx context.Context, store SessionStore, q SessionQuery, now time.Time) (FoundSessions, error) {
-	all, mark, err := store.List(ctx, q.User)
+	return listOf(ctx, store, q.User, q.After, max(q.Limit, 1), func(rec *Session, mark Mark) bool {
+		return rec.Live(mark, now) && q.meets(rec)
+	})
+}
+
+// listOf gives a page of those of a user's sessions that are wanted, at most limit.
+func listOf(ctx context.Context, store SessionStore, user, after string, limit int, want func(*Session, Mark) bool) (found FoundSessions, err error) {
+	at, err := parseListPlace(after)
 	if err != nil {
-		return FoundSessions{}, unavailable(err)
+		return found, err
 	}
-	var found FoundSessions
-	for _, rec := range all {
-		if rec.Live(mark, now) && q.meets(&rec) {
-			found.Sessions = append(found.Sessions, rec)
+	found.More = true
+	for looked := 0; found.More && looked < maxLook && len(found.Sessions) < limit; {
+		piece, mark, err := store.List(ctx, user, at, limit+1) // one more shows whether there is more
+		if err != nil {
+			return FoundSessions{}, unavailable(err)
 		}
+		found.More = len(piece) > limit
+		for _, rec := range piece {
+			if len(found.Sessions) == limit {
+				found.More = true
+				break
+			}
+			if at = rec.place(); want(&rec, mark) {
+				found.Sessions = append(found.Sessions, rec)
+			}
+		}
+		looked += len(piece)
 	}
+	found.Cursor = at.text()
 	return found, nil
+}
+
+// eachPiece reads a user's sessions, as SessionStore.List gives them, a batch at a
+// time, for as long as f wants more.
+func eachPiece(ctx context.Context, store SessionStore, user string, f func(piece []Session, mark Mark) (more bool, err error)) error {
+	var at ListPlace
+	for {
+		piece, mark, err := store.List(ctx, user, at, EndBatch)
+		if err != nil {
+			return unavailable(err)
+		}
+		if more, err := f(piece, mark); err != nil || !more || len(piece) < EndBatch {
+			return err
+		}
+		at = piece[len(piece)-1].place()
+	}
+}
+
+func (s *Session) place() ListPlace { return ListPlace{Created: s.Created, ID: s.ID} }
+
+// text is the place as a cursor.
+func (p ListPlace) text() string {
+	if p.ID == "" {
+		return ""
+	}
+	return strconv.FormatInt(p.Created.UnixMilli(), 36) + "." + p.ID
+}
+
+func parseListPlace(cursor string) (p ListPlace, err error) {
+	if cursor == "" {
+		return p, nil
+	}
+	created, id, _ := strings.Cut(cursor, ".")
+	ms, err := strconv.ParseInt(created, 36, 64)
+	raw, idErr := base64.RawURLEncoding.DecodeString(id)
+	if err != nil || idErr != nil || len(raw) != 16 || base64.RawURLEncoding.EncodeToString(raw) != id {
+		return p, api.ErrInvalidRequest.With("The cursor is not known any more. Begin without one.")
+	}
+	return ListPlace{Created: time.UnixMilli(ms).UTC(), ID: id}, nil
 }
 
 func (q *SessionQuery) meets(rec *Session) bool {

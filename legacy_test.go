@@ -112,11 +112,11 @@ func TestTheSessionThatAnOldTokenBecomes(t *testing.T) {
 			if _, err := m.use(m.old.issue(old)); err != nil {
 				t.Fatal(err)
 			}
-			live, err := m.SessionsOf(t.Context(), "id-ann")
-			if err != nil || len(live) != 1 {
+			live, err := m.SessionsOf(t.Context(), "id-ann", "", 0)
+			if err != nil || len(live.Sessions) != 1 {
 				t.Fatal(live, err)
 			}
-			got := live[0]
+			got := live.Sessions[0]
 			if got.Generation != 1 || !got.Created.Equal(now) || !got.Rotated.Equal(now) || !got.Opened.Equal(now) || got.Client != home {
 				t.Errorf("%+v", got)
 			}

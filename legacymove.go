@@ -92,20 +92,19 @@ func (s *Service) barred(ctx context.Context, o *oldToken, rec *Session, who Sta
 // it; letting it in now would end one of them.
 func (s *Service) placeTaken(ctx context.Context, o *oldToken, now time.Time) (bool, error) {
 	limit := s.cfg.SessionsPerUser
-	if limit == 0 {
+	if limit <= 0 {
 		return false, nil
 	}
-	all, mark, err := s.cfg.Sessions.List(ctx, o.user.ID)
-	if err != nil {
-		return false, unavailable(err)
-	}
 	newer := 0
-	for _, rec := range all {
-		if s.live(&rec, mark, now) && rec.AuthTime.After(o.auth) {
-			newer++
+	err := eachPiece(ctx, s.cfg.Sessions, o.user.ID, func(piece []Session, mark Mark) (bool, error) {
+		for _, rec := range piece {
+			if s.live(&rec, mark, now) && rec.AuthTime.After(o.auth) {
+				newer++
+			}
 		}
-	}
-	return newer >= limit, nil
+		return newer < limit, nil
+	})
+	return newer >= limit, err
 }
 
 func (s *Service) refuseOld(ctx context.Context, o *oldToken, reason string, by Client, now time.Time) error {

@@ -49,8 +49,8 @@ func (s *Service) OwnEvents(ctx context.Context, who *token.Access) ([]api.OwnEv
 	return out, nil
 }
 
-// auditSince reads a user's entries, oldest first; whole says that it is all of
-// them.
+// auditSince reads a user's entries and gives the last of them, oldest first, at
+// most ownEvents; whole says that all of them were read.
 func (s *Service) auditSince(ctx context.Context, user string, from time.Time) (all []AuditEntry, whole bool, err error) {
 	q := AuditQuery{User: user, From: from, Limit: ownEventPage}
 	for range ownEventsPages {
@@ -59,6 +59,9 @@ func (s *Service) auditSince(ctx context.Context, user string, from time.Time) (
 			return nil, false, err
 		}
 		all = append(all, page.Entries...)
+		if len(all) > ownEvents {
+			all = slices.Clone(all[len(all)-ownEvents:])
+		}
 		if !page.More {
 			return all, true, nil
 		}

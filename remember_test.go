@@ -57,8 +57,8 @@ func (r *replicated) Get(ctx context.Context, k pawl.SessionKey) (pawl.Session, 
 	return r.now().Get(ctx, k)
 }
 
-func (r *replicated) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
-	return r.now().List(ctx, user)
+func (r *replicated) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
+	return r.now().List(ctx, user, after, limit)
 }
 
 func (r *replicated) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {
@@ -106,6 +106,15 @@ func (r *replicated) fall() {
 	if r.falls.CompareAndSwap(true, false) {
 		r.over.Store(true)
 	}
+}
+
+func (r *replicated) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) (ended []string, err error) {
+	if r.broken.Load() {
+		return nil, errBroken
+	}
+	err = r.both(func(m *memory.Store) (err error) { ended, err = m.EndEach(ctx, user, ids, reason, at); return err })
+	r.fall()
+	return ended, err
 }
 
 func (r *replicated) EndUser(ctx context.Context, user, keep, reason string, at time.Time) (mark pawl.Mark, n int, err error) {
@@ -185,6 +194,11 @@ func TestAnEndThatTheStoreLostHolds(t *testing.T) {
 		"signed out": {func(f *fixture, tok api.Tokens) error {
 			return f.Logout(context.Background(), api.ReissueRequest{RefreshToken: tok.RefreshToken})
 		}, api.ReasonSignedOut},
+		"all others": {func(f *fixture, _ api.Tokens) error {
+			me := f.claims(f.login().AccessToken)
+			_, err := f.EndOthers(context.Background(), me, home)
+			return err
+		}, api.ReasonSignedOutElsewhere},
 		"the user's": {func(f *fixture, _ api.Tokens) error {
 			_, err := f.EndUser(context.Background(), "id-ann", api.ReasonEndedByAdmin)
 			return err
@@ -204,7 +218,7 @@ func TestAnEndThatTheStoreLostHolds(t *testing.T) {
 			if rec, mark, err := n.Get(t.Context(), pawl.SessionKey{User: "id-ann", ID: tok.SessionID}); err != nil || !rec.Live(mark, n.here.clock()) {
 				t.Fatal("the store has lost nothing:", rec, err)
 			}
-			if list, err := n.there.SessionsOf(t.Context(), "id-ann"); err != nil || len(list) > 0 {
+			if list, err := n.there.SessionsOf(t.Context(), "id-ann", "", 0); err != nil || len(list.Sessions) > 0 {
 				t.Errorf("listed: %v, %v", list, err)
 			}
 			if found, err := n.there.FindSessions(t.Context(), pawl.SessionQuery{Limit: 10}); err != nil || len(found.Sessions) > 0 {

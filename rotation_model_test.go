@@ -248,7 +248,7 @@ func (w *modelWorld) disable(jar *modelJar) {
 		return
 	}
 	w.tell("%s is disabled, and enabled again", jar.user)
-	live, err := w.svc.SessionsOf(w.t.Context(), jar.user)
+	live, err := w.svc.SessionsOf(w.t.Context(), jar.user, "", 0)
 	if err != nil {
 		w.fail("cannot list sessions: %v", err)
 	}
@@ -263,7 +263,7 @@ func (w *modelWorld) disable(jar *modelJar) {
 			s.over = api.ReasonDisabled
 		}
 	}
-	for _, rec := range live {
+	for _, rec := range live.Sessions {
 		if w.known[rec.ID].over == "" {
 			w.fail("session %.6s outlived its user's being disabled", rec.ID)
 		}

@@ -221,9 +221,9 @@ func TestDisablingEndsEverySession(t *testing.T) {
 		if e := api.AsError(err); e.Reason != api.ReasonDisabled {
 			t.Fatalf("refused with %v, want reason %q", err, api.ReasonDisabled)
 		}
-		live, err := svc.SessionsOf(t.Context(), "ann")
-		if err != nil || len(live) != 0 {
-			t.Errorf("%d sessions live on (error %v), want none", len(live), err)
+		live, err := svc.SessionsOf(t.Context(), "ann", "", 0)
+		if err != nil || len(live.Sessions) != 0 {
+			t.Errorf("%d sessions live on (error %v), want none", len(live.Sessions), err)
 		}
 		if _, err := svc.Start(t.Context(), "ann", pawl.Client{}); api.AsError(err).Reason != api.ReasonDisabled {
 			t.Errorf("a disabled user starts a session: %v", err)

@@ -24,6 +24,9 @@ const (
 	DefaultUserCache   = 5 * time.Second
 	DefaultResetTTL    = time.Hour
 
+	// DefaultSessionsPerUser is far more than a user has devices.
+	DefaultSessionsPerUser = 100
+
 	// MaxReuseWindow bounds how long a stolen previous token is answered.
 	MaxReuseWindow = time.Minute
 )
@@ -60,7 +63,10 @@ type Config struct {
 	// tabs that refresh at once then sign the person out.
 	UnsafeNoReuseWindow bool
 	ResetTTL            time.Duration // how long a one-time password-reset code is good; 0: an hour
-	SessionsPerUser     int           // most live sessions of one user; 0: no limit; 1: a sign-in ends the one before
+	// SessionsPerUser is how many sessions of one user live at a time: one more
+	// sign-in ends the oldest. 0: DefaultSessionsPerUser; negative: any number, so
+	// that one user can fill the store.
+	SessionsPerUser int
 
 	Hasher         *password.Hasher // nil: Argon2id with the package's defaults
 	PasswordPolicy password.Policy
@@ -171,12 +177,13 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("pawl: Config needs Sessions, Users and Keys")
 	case c.MasterKey.IsZero():
 		return c, errors.New("pawl: Config.MasterKey is missing: make one with NewMasterKey and keep it")
-	case c.SessionsPerUser < 0:
-		return c, errors.New("pawl: Config.SessionsPerUser must not be negative")
 	case c.ResetTTL < 0:
 		return c, errors.New("pawl: Config.ResetTTL must not be negative")
 	case c.AuditRetention < 0:
 		return c, errors.New("pawl: Config.AuditRetention must not be negative")
+	}
+	if c.SessionsPerUser == 0 {
+		c.SessionsPerUser = DefaultSessionsPerUser
 	}
 	if c.ResetTTL == 0 {
 		c.ResetTTL = DefaultResetTTL

@@ -97,11 +97,11 @@ func TestSessions(t *testing.T) {
 	}
 	me := f.claims(here.AccessToken)
 
-	list, err := f.Sessions(t.Context(), me)
-	if err != nil || len(list) != 3 {
-		t.Fatalf("%d sessions, %v", len(list), err)
+	list, err := f.Sessions(t.Context(), me, "", 0)
+	if err != nil || len(list.Sessions) != 3 {
+		t.Fatalf("%d sessions, %v", len(list.Sessions), err)
 	}
-	for _, s := range list {
+	for _, s := range list.Sessions {
 		if s.Current != (s.ID == here.SessionID) || s.Address != home.Address || s.Agent != home.Agent {
 			t.Errorf("%+v", s)
 		}
@@ -162,8 +162,8 @@ func TestSignInRightAfterAnEnd(t *testing.T) {
 				wantError(t, "reissue of what was ended", err, api.LoginRequired(api.ReasonEndedByAdmin))
 				_, err = f.guard.Check(before.AccessToken)
 				wantError(t, "its access token", err, api.LoginRequired(api.ReasonEndedByAdmin))
-				if live, _ := f.SessionsOf(t.Context(), "id-ann"); len(live) != 0 {
-					t.Errorf("%d sessions are listed after the end", len(live))
+				if live, _ := f.SessionsOf(t.Context(), "id-ann", "", 0); len(live.Sessions) != 0 {
+					t.Errorf("%d sessions are listed after the end", len(live.Sessions))
 				}
 				after := f.login()
 				f.claims(after.AccessToken)

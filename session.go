@@ -24,6 +24,18 @@ type SessionKey struct {
 	ID   string // the public session id (sid), 22 characters
 }
 
+// EndBatch is how many sessions are ended in one step of a store, at most.
+const EndBatch = 250
+
+// ListPlace is a place in the list of a user's sessions, which is ordered by
+// Created and then by ID, in an order of the store's own: behind the session that
+// has both. The session need not exist any more. The zero ListPlace is the
+// beginning.
+type ListPlace struct {
+	Created time.Time
+	ID      string
+}
+
 // Client is where a session is used from, for people to recognise it.
 type Client struct {
 	Address string // of the last sign-in or advance
@@ -98,9 +110,11 @@ type SessionStore interface {
 
 	// Create stores a new session. seen is the Mark that the caller read before
 	// it checked the person's credentials: if its version has moved, ErrEnded.
-	// If limit > 0 and the user has that many live sessions at s.Created, the
-	// ones created first are ended, reason session_limit, and returned.
-	// ErrConflict if the session exists. All of it is one atomic step.
+	// If limit > 0 (otherwise there is none) and the user has that many live sessions at s.Created, the
+	// ones created first are ended, reason session_limit, and returned: at most
+	// EndBatch of them, so that a user who has had more for long (the limit is new)
+	// comes down to it by several sign-ins. ErrConflict if the session exists. All
+	// of it is one atomic step.
 	Create(ctx context.Context, s Session, seen Mark, limit int) (evicted []Session, err error)
 
 	// Get reads a session, ended or not, and the user's mark, both of the same
@@ -119,6 +133,13 @@ type SessionStore interface {
 	// as durable as one that it makes itself: the reply to the first call may have
 	// been lost before that (SECURITY 86).
 	End(ctx context.Context, k SessionKey, reason string, at time.Time) (ended bool, err error)
+
+	// EndEach does to each of a user's sessions what End does, all in one atomic
+	// step, and returns the ids of those that it ended, in no order. There are at
+	// most EndBatch ids. When it returns without an error, every end of the user's
+	// sessions that was made before is durable as well, also where ids is empty: it
+	// may be one whose reply was lost.
+	EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) (ended []string, err error)
 
 	// EndUser ends the user's sessions but keep (none if empty), moves the
 	// user's mark and writes one log entry of kind user, in one atomic step. The
@@ -153,10 +174,11 @@ type SessionStore interface {
 	// that moves gets a new version.
 	EndAgain(ctx context.Context, e LoggedEnd, unlogged bool) (wrote bool, err error)
 
-	// List gives the user's sessions that were not ended one by one, oldest
-	// first, and the mark of the same moment. It judges neither expiry nor the
-	// mark: callers ask Live.
-	List(ctx context.Context, user string) ([]Session, Mark, error)
+	// List returns the user's sessions that neither an end nor a mark has ended, the
+	// oldest first, and the mark of the same moment: those behind after, and at most
+	// limit of them; all if limit is 0. It does not judge expiry: callers ask Live.
+	// ErrNotFound for a place whose ID is not that of a session.
+	List(ctx context.Context, user string, after ListPlace, limit int) ([]Session, Mark, error)
 
 	// Scan gives sessions of all users that were not ended one by one, at most
 	// limit, in an order of its own; each with the mark of the same moment. What

@@ -10,40 +10,46 @@ import (
 	"github.com/pawlauth/pawl/token"
 )
 
-// Sessions lists the live sessions of the person whom the access token names,
-// oldest first. Times are no finer than an hour: whoever has stolen a session
-// could otherwise see when its owner rotates, and ride behind.
-func (s *Service) Sessions(ctx context.Context, who *token.Access) ([]api.SessionInfo, error) {
-	live, err := s.SessionsOf(ctx, who.Subject)
+// Bounds of the pages in which sessions are listed.
+const (
+	sessionPage     = 100
+	sessionPageMost = 200
+)
+
+// Sessions lists live sessions of the person whom the access token names, oldest
+// first: those behind after, the Next of the page before, and at most limit of
+// them; 0: 100; 200 at most. Times are no finer than an hour: whoever has stolen a
+// session could otherwise see when its owner rotates, and ride behind.
+// ErrInvalidRequest if after is not known.
+func (s *Service) Sessions(ctx context.Context, who *token.Access, after string, limit int) (api.SessionList, error) {
+	found, err := s.SessionsOf(ctx, who.Subject, after, limit)
 	if err != nil {
-		return nil, err
+		return api.SessionList{}, err
 	}
-	infos := make([]api.SessionInfo, 0, len(live))
-	for _, rec := range live {
-		infos = append(infos, api.SessionInfo{
+	list := api.SessionList{Sessions: make([]api.SessionInfo, 0, len(found.Sessions))}
+	if found.More {
+		list.Next = found.Cursor
+	}
+	for _, rec := range found.Sessions {
+		list.Sessions = append(list.Sessions, api.SessionInfo{
 			ID: rec.ID, Current: rec.ID == who.SessionID,
 			Address: rec.Client.Address, Agent: rec.Client.Agent, Label: rec.Client.Label,
 			CreatedAt: rec.Created.Truncate(time.Hour), LastUse: rec.Rotated.Truncate(time.Hour),
 			IdleAt: rec.IdleExpires.Truncate(time.Hour), EndsAt: rec.Ends.Truncate(time.Hour),
 		})
 	}
-	return infos, nil
+	return list, nil
 }
 
-// SessionsOf gives a user's live sessions, oldest first, for an administrator.
-func (s *Service) SessionsOf(ctx context.Context, user string) ([]Session, error) {
-	all, mark, err := s.cfg.Sessions.List(ctx, user)
-	if err != nil {
-		return nil, unavailable(err)
+// SessionsOf gives a page of a user's live sessions, oldest first, for an
+// administrator. after and limit are as in Sessions, and so are the errors.
+func (s *Service) SessionsOf(ctx context.Context, user, after string, limit int) (FoundSessions, error) {
+	if limit <= 0 {
+		limit = sessionPage
 	}
 	now := s.now()
-	live := all[:0]
-	for _, rec := range all {
-		if s.live(&rec, mark, now) {
-			live = append(live, rec)
-		}
-	}
-	return live, nil
+	live := func(rec *Session, mark Mark) bool { return s.live(rec, mark, now) }
+	return listOf(ctx, s.cfg.Sessions, user, after, min(limit, sessionPageMost), live)
 }
 
 // EndSession ends one of the person's own sessions. Ending an ended one is
@@ -74,26 +80,59 @@ func (s *Service) endKnown(ctx context.Context, key SessionKey, reason string, b
 }
 
 // EndOthers ends all of the person's sessions but the one that asks, and says
-// how many there were. After an error some may be left: asking again ends them.
-func (s *Service) EndOthers(ctx context.Context, who *token.Access, by Client) (int, error) {
-	live, err := s.SessionsOf(ctx, who.Subject)
+// how many there were. They are ended in batches, so that after an error some may be
+// left: asking again ends them, and confirms what was ended before.
+func (s *Service) EndOthers(ctx context.Context, who *token.Access, by Client) (n int, err error) {
+	now := s.now()
+	asked := false
+	err = eachPiece(ctx, s.cfg.Sessions, who.Subject, func(piece []Session, mark Mark) (bool, error) {
+		var ids []string
+		for _, rec := range piece {
+			if rec.ID != who.SessionID && s.live(&rec, mark, now) {
+				ids = append(ids, rec.ID)
+			}
+		}
+		if len(ids) == 0 {
+			return true, nil
+		}
+		asked = true
+		ended, err := s.endEach(ctx, who.Subject, ids, api.ReasonSignedOutElsewhere, by)
+		n += ended
+		return true, err
+	})
+	if err == nil && !asked {
+		// The reply to an earlier call may have been lost.
+		if _, err = s.endEach(ctx, who.Subject, nil, api.ReasonSignedOutElsewhere, by); err == nil {
+			_ = s.readLog(ctx) // so that this node can make its ends again
+		}
+	}
+	return n, err
+}
+
+// endEach ends sessions of a user in one step of the store, EndBatch at most, and
+// says how many of them it ended.
+func (s *Service) endEach(ctx context.Context, user string, ids []string, reason string, by Client) (int, error) {
+	ctx = context.WithoutCancel(ctx) // as end
+	at := s.now()
+	ended, err := s.cfg.Sessions.EndEach(ctx, user, ids, reason, at)
 	if err != nil {
-		return 0, err
+		return 0, unavailable(err)
 	}
-	n := 0
-	for _, rec := range live {
-		if rec.ID == who.SessionID {
-			continue
-		}
-		ended, err := s.end(ctx, rec.SessionKey, api.ReasonSignedOutElsewhere, by)
-		if err != nil {
-			return n, err
-		}
-		if ended {
-			n++
+	for _, id := range ended {
+		e := endOfSession(SessionKey{User: user, ID: id}, reason, at)
+		s.noteEnd(ctx, e, by)
+	}
+	if len(ended) == len(ids) {
+		return len(ended), nil
+	}
+	for _, id := range ids { // others have ended the rest meanwhile
+		if !slices.Contains(ended, id) {
+			if _, err := s.end(ctx, SessionKey{User: user, ID: id}, reason, by); err != nil {
+				return len(ended), err
+			}
 		}
 	}
-	return n, nil
+	return len(ended), nil
 }
 
 // EndUser ends all sessions of a user, and every access token they have. reason
@@ -123,12 +162,12 @@ func (s *Service) endUser(ctx context.Context, user, keep, reason string) (int, 
 // too: access tokens of theirs may live. It costs a write only while there is
 // something to end.
 func (s *Service) endDisabled(ctx context.Context, user string) {
-	all, mark, err := s.cfg.Sessions.List(ctx, user)
-	if err != nil {
-		return // a failing store: the next reissue tries again
-	}
-	now := s.now()
-	if slices.ContainsFunc(all, func(rec Session) bool { return !mark.Covers(rec.AuthTime) && now.Before(rec.Ends) }) {
+	now, something := s.now(), false
+	err := eachPiece(ctx, s.cfg.Sessions, user, func(piece []Session, _ Mark) (bool, error) {
+		something = slices.ContainsFunc(piece, func(rec Session) bool { return now.Before(rec.Ends) })
+		return !something, nil
+	})
+	if err == nil && something { // a failing store: the next reissue tries again
 		_, _ = s.endUser(ctx, user, "", api.ReasonDisabled)
 	}
 }

@@ -100,9 +100,9 @@ func TestStartForRaces(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Errorf("%v, %d users", err, len(list))
 	}
-	live, err := f.SessionsOf(t.Context(), "shop/7")
-	if err != nil || len(live) != 50 {
-		t.Errorf("%v, %d sessions", err, len(live))
+	live, err := f.SessionsOf(t.Context(), "shop/7", "", 0)
+	if err != nil || len(live.Sessions) != 50 {
+		t.Errorf("%v, %d sessions", err, len(live.Sessions))
 	}
 	if n := len(f.happened(pawl.EventUserCreated)); n != 1 {
 		t.Errorf("made %d times", n)

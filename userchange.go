@@ -59,8 +59,12 @@ func (a UserAdmin) endFirst(ctx context.Context, id string, c UserChange) (ended
 	if err != nil || !c.promotes(u) {
 		return 0, err
 	}
-	all, mark, err := a.Sessions.List(ctx, id)
-	if err != nil || !slices.ContainsFunc(all, func(s Session) bool { return !mark.Covers(s.AuthTime) }) {
+	live := false
+	err = eachPiece(ctx, a.Sessions, id, func(piece []Session, mark Mark) (goOn bool, err error) {
+		live = slices.ContainsFunc(piece, func(s Session) bool { return !mark.Covers(s.AuthTime) })
+		return !live, nil
+	})
+	if err != nil || !live {
 		return 0, err
 	}
 	return a.endUser(ctx, u, api.ReasonEndedByAdmin)

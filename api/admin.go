@@ -98,6 +98,7 @@ type ClientInfo struct {
 // ClientList is the body of GET /admin/api/clients.
 type ClientList struct {
 	Clients []ClientInfo `json:"clients"`
+	Next    string       `json:"next,omitempty"` // the parameter after of the next page, where there is one
 }
 
 // AddedClient is the body of the answer to POST /admin/api/clients. Nobody sees
@@ -165,6 +166,7 @@ type AuditPage struct {
 // revocations at the node that answers.
 type FollowerList struct {
 	Followers []FollowerInfo `json:"followers"`
+	Next      string         `json:"next,omitempty"` // the parameter after of the next page, where there is one
 }
 
 // FollowerInfo is one connection to the feed.

@@ -72,6 +72,7 @@ type SessionInfo struct {
 // SessionList is the body of GET /api/sessions.
 type SessionList struct {
 	Sessions []SessionInfo `json:"sessions"`
+	Next     string        `json:"next,omitempty"` // the parameter after of the next page, where there is one
 }
 
 // Me is the body of GET /api/session: who the access token says you are.

@@ -31,8 +31,8 @@ func (s *server) mountAdmin() {
 }
 
 // page is what lists are cut by.
-func (q query) page() (after string, limit int, err error) {
-	if limit, err = q.limit(); err != nil {
+func (q query) page(def int) (after string, limit int, err error) {
+	if limit, err = q.limit(def); err != nil {
 		return "", 0, err
 	}
 	return q.Get("after"), limit, nil

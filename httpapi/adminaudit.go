@@ -18,6 +18,9 @@ func audit(c *call, _ none) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	page, err := c.svc.Audit(c.r.Context(), q)
 	if err != nil {
 		return nil, err
@@ -34,7 +37,7 @@ func (q query) audit() (out pawl.AuditQuery, err error) {
 	if out.From, out.To, err = q.between(); err != nil {
 		return out, err
 	}
-	out.After, out.Limit, err = q.page()
+	out.After, out.Limit, err = q.page(pageDefault)
 	return out, err
 }
 

@@ -9,7 +9,7 @@ import (
 
 func (s *server) mountAdminClients() {
 	const all = "/admin/api/clients"
-	handleAdmin(s, http.MethodGet, all, rule{}, listClients)
+	handleAdmin(s, http.MethodGet, all, rule{query: []string{"after", "limit"}}, listClients)
 	handleAdmin(s, http.MethodPost, all, rule{why: mayWhy, body: requiredBody}, addClient)
 	handleAdmin(s, http.MethodDelete, all+"/{id}", rule{why: mustWhy}, removeClient)
 }
@@ -19,13 +19,31 @@ func clientInfo(c pawl.RegisteredClient) api.ClientInfo {
 }
 
 func listClients(c *call, _ none) (any, error) {
+	limit, err := c.query().limit(pageMost)
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.query().place()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	list, err := c.svc.Clients(c.r.Context())
 	if err != nil {
 		return nil, err
 	}
 	out := api.ClientList{Clients: []api.ClientInfo{}}
 	for _, rc := range list {
-		out.Clients = append(out.Clients, clientInfo(rc))
+		switch {
+		case rc.ID <= after:
+		case len(out.Clients) == limit:
+			out.Next = writePlace(out.Clients[limit-1].ID)
+			return out, nil
+		default:
+			out.Clients = append(out.Clients, clientInfo(rc))
+		}
 	}
 	return out, nil
 }

@@ -7,13 +7,26 @@ import (
 )
 
 func (s *server) mountAdminFeed() {
-	handleAdmin(s, http.MethodGet, "/admin/api/feed", rule{}, listFollowers)
+	handleAdmin(s, http.MethodGet, "/admin/api/feed", rule{query: []string{"after", "limit"}}, listFollowers)
 }
 
 func listFollowers(c *call, _ none) (any, error) {
+	limit, err := c.query().limit(pageMost)
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.query().place()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	now := c.svc.Now()
 	out := api.FollowerList{Followers: []api.FollowerInfo{}}
-	for _, f := range c.svc.Followers() {
+	page, next := c.svc.FollowersAfter(after, limit)
+	out.Next = writePlace(next)
+	for _, f := range page {
 		info := api.FollowerInfo{
 			ClientID: f.ClientID, Address: f.Address, ConnectedAt: f.Since,
 			BehindSeconds: f.Behind(now).Seconds(), Position: f.Cursor,

@@ -12,7 +12,7 @@ func (s *server) mountAdminSessions() {
 	find := []string{"user", "address", "from", "to", "after", "limit"}
 	handleAdmin(s, http.MethodGet, all, rule{scope: pawl.ScopeSessions, query: find}, findSessions)
 	handleAdmin(s, http.MethodDelete, all, rule{why: mustWhy}, endEverybody)
-	handleAdmin(s, http.MethodGet, own, rule{scope: pawl.ScopeSessions}, sessionsOfUser)
+	handleAdmin(s, http.MethodGet, own, rule{scope: pawl.ScopeSessions, query: []string{"after", "limit"}}, sessionsOfUser)
 	handleAdmin(s, http.MethodDelete, own, rule{scope: pawl.ScopeSessions, why: mustWhy}, endSessionsOfUser)
 	handleAdmin(s, http.MethodDelete, own+"/{sid}", rule{scope: pawl.ScopeSessions, why: mustWhy}, endSessionOfUser)
 }
@@ -22,15 +22,22 @@ func findSessions(c *call, _ none) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	found, err := c.svc.FindSessions(c.r.Context(), q)
 	if err != nil {
 		return nil, err
 	}
+	return adminSessionPage(found), nil
+}
+
+func adminSessionPage(found pawl.FoundSessions) api.SessionPage {
 	p := api.SessionPage{Sessions: adminSessions(found.Sessions), More: found.More}
 	if found.More {
 		p.Next = found.Cursor
 	}
-	return p, nil
+	return p
 }
 
 func (q query) sessions() (out pawl.SessionQuery, err error) {
@@ -41,7 +48,7 @@ func (q query) sessions() (out pawl.SessionQuery, err error) {
 	if out.From, out.To, err = q.between(); err != nil {
 		return out, err
 	}
-	out.After, out.Limit, err = q.page()
+	out.After, out.Limit, err = q.page(pageDefault)
 	return out, err
 }
 
@@ -60,11 +67,18 @@ func adminSessions(list []pawl.Session) []api.AdminSession {
 }
 
 func sessionsOfUser(c *call, _ none) (any, error) {
-	list, err := c.svc.SessionsOf(c.r.Context(), c.r.PathValue("user"))
+	after, limit, err := c.query().page(sessionsDefault)
 	if err != nil {
 		return nil, err
 	}
-	return api.SessionPage{Sessions: adminSessions(list)}, nil
+	if err := c.list(); err != nil {
+		return nil, err
+	}
+	found, err := c.svc.SessionsOf(c.r.Context(), c.r.PathValue("user"), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return adminSessionPage(found), nil
 }
 
 func endSessionsOfUser(c *call, _ none) (any, error) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/pawlauth/pawl"
@@ -19,12 +20,15 @@ func (s *server) mountAdminUsers() {
 
 func listUsers(c *call, _ none) (any, error) {
 	q := c.query()
-	limit, err := q.limit()
+	limit, err := q.limit(pageDefault)
 	if err != nil {
 		return nil, err
 	}
 	after, err := q.place()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.list(); err != nil {
 		return nil, err
 	}
 	// One more than asked for shows whether there is another page.
@@ -35,15 +39,24 @@ func listUsers(c *call, _ none) (any, error) {
 	return userPage(list, limit)
 }
 
+// maxUserPage bounds a page by its bytes: claims can take 4 KiB of a user.
+const maxUserPage = 128 << 10
+
 func userPage(list []pawl.User, limit int) (p api.UserPage, err error) {
 	p.Users = []api.UserInfo{}
+	size := 0
 	for i, u := range list {
-		if i == limit {
+		info := userInfo(u)
+		text, err := json.Marshal(info)
+		if err != nil {
+			return p, err
+		}
+		if size += len(text); i == limit || i > 0 && size > maxUserPage {
 			key, err := list[i-1].SortKey()
 			p.More, p.Next = true, writePlace(key)
 			return p, err
 		}
-		p.Users = append(p.Users, userInfo(u))
+		p.Users = append(p.Users, info)
 	}
 	return p, nil
 }

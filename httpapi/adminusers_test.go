@@ -181,7 +181,12 @@ func TestQueriesAreStrict(t *testing.T) {
 		{"GET /admin/api/users?why=x", "unknown query parameter"},
 		{"GET /admin/api/users?search=%zz", "well-formed"},
 		{"GET /admin/api/users?search=a;b=c", "well-formed"},
-		{"GET /admin/api/clients?limit=1", "no query parameters"},
+		{"GET /admin/api/clients?limit=201", "1 to 200"},
+		{"GET /admin/api/clients?after=%21", "unchanged"},
+		{"GET /admin/api/feed?limit=0", "1 to 200"},
+		{"GET /admin/api/keys?limit=1", "no query parameters"},
+		{"GET /admin/api/users/id-root/sessions?limit=0", "1 to 200"},
+		{"GET /admin/api/users/id-root/sessions?after=1.x", "Begin without one"},
 		{"GET /admin/api/users?access_token=x", "never in the URL"}, // SECURITY 52
 		{"GET /admin/api/sessions?from=yesterday", "must be a time"},
 		{"GET /admin/api/sessions?to=2026-01-02", "must be a time"},

@@ -45,7 +45,7 @@ func FeedStep(svc *pawl.Service, step pawl.LogStep) (string, error) {
 	f, due := newFeed(s), make(chan time.Time, 1)
 	due <- time.Time{}
 	f.tick, f.keys = &time.Ticker{C: due}, step.Keys
-	me, _ := svc.Follow("x", "")
+	me, _ := svc.Follow("x", "", func() {})
 	defer me.Stop()
 	f.step(step)
 	c, _, _ := f.ring.at(0)

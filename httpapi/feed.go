@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	feedBeat      = time.Second // between heartbeats
-	feedPage      = 250         // entries read from the store at once: at most 50 KB for each follower
-	feedReads     = 4           // followers that read the store at once
-	feedReview    = 2           // beats between two looks at whether a client may follow still
-	maxFollowers  = 5000
+	feedBeat      = time.Second     // between heartbeats
+	feedPage      = 250             // entries read from the store at once: at most 50 KB for each follower
+	feedReads     = 4               // followers that read the store at once
+	feedReview    = 2               // beats between two looks at whether a client may follow still
 	feedRetry     = 5 * time.Second // told to a follower for whom there is no place
 	reviewTimeout = 5 * time.Second
 )
@@ -105,14 +104,15 @@ func (f *feed) serve(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, err)
 		return
 	}
-	me, count := f.svc.Follow(strings.TrimPrefix(actor.By, byClient), actor.Client.Address)
-	defer me.Stop()
-	if count > maxFollowers {
+	st := &stream{feed: f, w: w, r: r, control: http.NewResponseController(w), cursor: r.Header.Get("Last-Event-ID"), out: make(chan struct{})}
+	me, ok := f.svc.Follow(strings.TrimPrefix(actor.By, byClient), actor.Client.Address, st.displaced)
+	if !ok {
 		fail(w, r, api.ErrUnavailable.With("Too many follow the feed here already. Try again, at another node if there is one.").After(feedRetry))
 		return
 	}
+	defer me.Stop()
+	st.me = me
 	// The first page comes before the status: a store that fails is a 503.
-	st := &stream{feed: f, me: me, w: w, r: r, control: http.NewResponseController(w), cursor: r.Header.Get("Last-Event-ID")}
 	page, err := st.read(r.Context())
 	if err != nil {
 		fail(w, r, err)

@@ -509,6 +509,11 @@ func (s *staffed) handler(onRequest func(string, int, time.Duration)) http.Handl
 func TestAThousandFollowers(t *testing.T) {
 	const n = 1000
 	s := startStaffed(t)
+	_, secret, err := s.Service.AddClient(t.Context(), "second", []string{pawl.ScopeFeed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := []string{s.clients["feed"], basic("second", secret)} // one may have 500
 	srv := httptest.NewServer(s.handler(nil))
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
 	memory := func() uint64 {
@@ -526,7 +531,7 @@ func TestAThousandFollowers(t *testing.T) {
 		}
 		t.Cleanup(func() { conn.Close() })
 		_ = conn.SetDeadline(time.Now().Add(time.Minute))
-		fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", s.clients["feed"])
+		fmt.Fprintf(conn, "GET /api/revocations HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", clients[i%2])
 		all[i] = bufio.NewReaderSize(conn, 256)
 	}
 	waitFor := func(r *bufio.Reader, text string) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
 )
 
 // A stream is one follower's connection.
@@ -16,10 +17,13 @@ type stream struct {
 	r       *http.Request
 	control *http.ResponseController
 	stop    <-chan struct{} // the server shuts down
+	out     chan struct{}   // closed when a newer connection of the client has taken this one's place
 	cursor  string          // behind what was sent
 	asked   time.Time       // when the store was last read
 	pos     uint64          // in the ring, from where to go on once the store is read
 }
+
+var errDisplaced = api.ErrUnavailable.With("Newer connections of this client follow the feed in place of this one.").After(feedRetry)
 
 // run sends the page that was read and all that comes after it, until somebody
 // ends it: the follower, by going or by being too slow; the server; a client
@@ -40,6 +44,12 @@ func (st *stream) run(page pawl.RevocationPage) {
 	}
 }
 
+// displaced ends the stream, also while the follower does not read.
+func (st *stream) displaced() {
+	close(st.out)
+	_ = st.control.SetWriteDeadline(time.Unix(1, 0))
+}
+
 // read gives the store's next page, and notes where the ring ends before it:
 // what is in the ring later may not be in the page.
 func (st *stream) read(ctx context.Context) (pawl.RevocationPage, error) {
@@ -48,6 +58,8 @@ func (st *stream) read(ctx context.Context) (pawl.RevocationPage, error) {
 		defer func() { <-st.reads }()
 	case <-ctx.Done():
 		return pawl.RevocationPage{}, ctx.Err()
+	case <-st.out:
+		return pawl.RevocationPage{}, errDisplaced
 	}
 	st.pos, st.asked = st.ring.end(), st.svc.Now()
 	return st.svc.Revocations(ctx, st.cursor, feedPage)
@@ -101,6 +113,7 @@ func (st *stream) wait(more <-chan struct{}) bool {
 		return true
 	case <-st.r.Context().Done():
 	case <-st.stop:
+	case <-st.out:
 	case <-st.svc.Closing():
 	}
 	return false
@@ -121,6 +134,8 @@ func (st *stream) sendTo(b []byte, cursor string, now time.Time) bool {
 func (st *stream) send(b []byte) bool {
 	select {
 	case <-st.stop:
+		return false
+	case <-st.out:
 		return false
 	case <-st.svc.Closing():
 		return false

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
@@ -18,7 +19,8 @@ type call struct {
 	*server
 	r      *http.Request
 	w      http.ResponseWriter
-	status int // of a success that has a body; 0: 200
+	status int  // of a success that has a body; 0: 200
+	lists  bool // has a place in server.lists
 }
 
 // none is the body of requests that have none; whatever comes is not read.
@@ -41,30 +43,63 @@ func endpoint[In any](s *server, body bodyRule, f func(*call, In) (any, error)) 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{server: s, r: r, w: w, status: http.StatusOK}
 		w.Header().Set("Cache-Control", "no-store") // SECURITY 50
-		out, err := serve(c, body, f)
+		text, err := answer(c, body, f)
 		switch {
 		case err != nil:
 			fail(w, r, err)
-		case out == nil:
+		case text == nil:
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			writeJSON(w, c.status, out)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(c.status)
+			_, _ = w.Write(text) // what fails now is the connection
 		}
 	})
 }
 
-func serve[In any](c *call, body bodyRule, f func(*call, In) (any, error)) (any, error) {
+// answer is what f gives, encoded; nil for no body. A client that does not read
+// holds this text until the write times out, and nothing else.
+func answer[In any](c *call, body bodyRule, f func(*call, In) (any, error)) ([]byte, error) {
+	defer c.made()
 	var in In
 	if err := readBody(c.w, c.r, body, &in); err != nil {
 		return nil, err
 	}
-	return f(c, in)
+	out, err := f(c, in)
+	if err != nil || out == nil {
+		return nil, err
+	}
+	text, err := json.Marshal(out)
+	return append(text, '\n'), err
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // what fails now is the connection
+const (
+	// listPlaces is how many lists are made at once: what they are made from takes
+	// several times the memory of the answer.
+	listPlaces = 8
+	listWait   = 5 * time.Second
+)
+
+// list waits for a place to make a list in. It is given back once the answer is
+// encoded, before any of it is sent.
+func (c *call) list() error {
+	wait := time.NewTimer(listWait)
+	defer wait.Stop()
+	select {
+	case c.listing <- struct{}{}:
+		c.lists = true
+		return nil
+	case <-wait.C:
+	case <-c.r.Context().Done():
+	}
+	return api.ErrUnavailable.With("Too many lists are asked for at once. Try again.")
+}
+
+func (c *call) made() {
+	if c.lists {
+		c.lists = false
+		<-c.listing
+	}
 }
 
 // fail answers with a problem document. Where the request carried no token, the

@@ -71,6 +71,7 @@ type server struct {
 	origins  map[string]bool
 	gateways *gateways
 	routes   routes
+	listing  chan struct{} // one for each list being made
 }
 
 // New makes the handler of the whole API. It is safe for concurrent use. The
@@ -109,6 +110,7 @@ func newServer(svc *pawl.Service, o Options) (*server, error) {
 		origins:  map[string]bool{},
 		gateways: known,
 		routes:   routes{},
+		listing:  make(chan struct{}, listPlaces),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -150,5 +152,5 @@ func (s *server) mount() {
 
 // handler puts around the routes what concerns every request, outermost last.
 func (s *server) handler() http.Handler {
-	return s.observe(s.recoverPanics(s.cors(s.routes.handler(s.o.Pages))))
+	return bounded(s.observe(s.recoverPanics(s.cors(s.routes.handler(s.o.Pages)))))
 }

@@ -80,13 +80,14 @@ func (c *call) query() query { return query{c.r.URL.Query()} }
 
 // Bounds of the parameter limit.
 const (
-	pageDefault = 50
-	pageMost    = 200
+	pageDefault     = 50
+	sessionsDefault = 100 // of one user: as many as they have, by default
+	pageMost        = 200
 )
 
-func (q query) limit() (int, error) {
+func (q query) limit(def int) (int, error) {
 	if !q.Has("limit") {
-		return pageDefault, nil
+		return def, nil
 	}
 	n, err := strconv.Atoi(q.Get("limit"))
 	if err != nil || n < 1 || n > pageMost {

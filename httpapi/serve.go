@@ -21,7 +21,9 @@ type ServerOptions struct {
 }
 
 // Server makes an http.Server for a handler, with every limit set: net/http has
-// none by default, and a slow client could hold a connection for ever.
+// none by default, and a slow client could hold a connection for ever. In another
+// http.Server the handlers of this package bound the write by themselves, where its
+// WriteTimeout is 0; the other limits are that program's to set.
 func Server(h http.Handler, o ServerOptions) *http.Server {
 	log := o.Log
 	if log == nil {
@@ -31,11 +33,25 @@ func Server(h http.Handler, o ServerOptions) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: or(o.ReadHeaderTimeout, 5*time.Second),
 		ReadTimeout:       or(o.ReadTimeout, 15*time.Second),
-		WriteTimeout:      or(o.WriteTimeout, 30*time.Second),
+		WriteTimeout:      or(o.WriteTimeout, writeTimeout),
 		IdleTimeout:       or(o.IdleTimeout, 2*time.Minute),
 		MaxHeaderBytes:    or(o.MaxHeaderBytes, 16<<10),
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+const writeTimeout = 30 * time.Second
+
+// bounded sets the limit of the write where the program's own http.Server has none:
+// a client that asks and does not read would hold its answer for ever.
+func bounded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if srv, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && srv.WriteTimeout == 0 {
+			//nolint:forbidigo // of a connection: never the service's clock
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // net/http takes it back after the request
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func or[T comparable](v, def T) T {

@@ -28,6 +28,9 @@ func account(c *call, _ none) (any, error) {
 }
 
 func ownEvents(c *call, _ none) (any, error) {
+	if err := c.list(); err != nil {
+		return nil, err
+	}
 	list, err := c.svc.OwnEvents(c.r.Context(), c.who())
 	if err != nil {
 		return nil, err
@@ -36,11 +39,18 @@ func ownEvents(c *call, _ none) (any, error) {
 }
 
 func listSessions(c *call, _ none) (any, error) {
-	all, err := c.svc.Sessions(c.r.Context(), c.who())
+	after, limit, err := c.query().page(sessionsDefault)
 	if err != nil {
 		return nil, err
 	}
-	return api.SessionList{Sessions: all}, nil
+	if err := c.list(); err != nil {
+		return nil, err
+	}
+	list, err := c.svc.Sessions(c.r.Context(), c.who(), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func endOthers(c *call, _ none) (any, error) {

@@ -92,6 +92,13 @@ func (s *sessions) End(ctx context.Context, k pawl.SessionKey, reason string, at
 	return ended, err
 }
 
+func (s *sessions) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) ([]string, error) {
+	ctx, span := s.begin(ctx, "end_each", user, "")
+	ended, err := s.store.EndEach(ctx, user, ids, reason, at)
+	done(span, err)
+	return ended, err
+}
+
 func (s *sessions) EndUser(ctx context.Context, user, keep, reason string, at time.Time) (pawl.Mark, int, error) {
 	ctx, span := s.begin(ctx, "end_user", user, "")
 	mark, n, err := s.store.EndUser(ctx, user, keep, reason, at)
@@ -117,9 +124,9 @@ func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool
 	return wrote, err
 }
 
-func (s *sessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
+func (s *sessions) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
 	ctx, span := s.begin(ctx, "list", user, "")
-	list, mark, err := s.store.List(ctx, user)
+	list, mark, err := s.store.List(ctx, user, after, limit)
 	done(span, err)
 	return list, mark, err
 }

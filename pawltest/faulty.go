@@ -49,6 +49,13 @@ func (s faultySessions) End(ctx context.Context, k pawl.SessionKey, reason strin
 	return s.SessionStore.End(ctx, k, reason, at)
 }
 
+func (s faultySessions) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) ([]string, error) {
+	if err := s.f.err(); err != nil {
+		return nil, err
+	}
+	return s.SessionStore.EndEach(ctx, user, ids, reason, at)
+}
+
 func (s faultySessions) EndUser(ctx context.Context, user, keep, reason string, at time.Time) (pawl.Mark, int, error) {
 	if err := s.f.err(); err != nil {
 		return pawl.Mark{}, 0, err
@@ -70,11 +77,11 @@ func (s faultySessions) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged
 	return s.SessionStore.EndAgain(ctx, e, unlogged)
 }
 
-func (s faultySessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
+func (s faultySessions) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
 	if err := s.f.err(); err != nil {
 		return nil, pawl.Mark{}, err
 	}
-	return s.SessionStore.List(ctx, user)
+	return s.SessionStore.List(ctx, user, after, limit)
 }
 
 func (s faultySessions) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {

@@ -62,7 +62,7 @@ func TestStoreDownFailsEveryStoreCall(t *testing.T) {
 			return err
 		},
 		"Start":      func(ctx context.Context) error { _, err := svc.Start(ctx, "id-anna", pawl.Client{}); return err },
-		"Sessions":   func(ctx context.Context) error { _, err := svc.Sessions(ctx, who); return err },
+		"Sessions":   func(ctx context.Context) error { _, err := svc.Sessions(ctx, who, "", 0); return err },
 		"EndSession": func(ctx context.Context) error { return svc.EndSession(ctx, who, who.SessionID, pawl.Client{}) },
 		"EndUser": func(ctx context.Context) error {
 			_, err := svc.EndUser(ctx, "id-anna", api.ReasonEndedByAdmin)

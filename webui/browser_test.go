@@ -119,8 +119,8 @@ func TestPagesInABrowser(t *testing.T) {
 			if err := json.Unmarshal(a, &sid); err != nil {
 				return nil, err
 			}
-			all, err := site.Service.SessionsOf(t.Context(), "id-anna")
-			for _, s := range all {
+			all, err := site.Service.SessionsOf(t.Context(), "id-anna", "", 0)
+			for _, s := range all.Sessions {
 				if s.ID == sid {
 					return true, err
 				}

@@ -107,11 +107,11 @@ func (s *server) session(header ...string) pawl.Session {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	all, err := s.Service.SessionsOf(context.Background(), u.ID)
-	if err != nil || len(all) == 0 {
-		s.t.Fatal(len(all), err)
+	all, err := s.Service.SessionsOf(context.Background(), u.ID, "", 0)
+	if err != nil || len(all.Sessions) == 0 {
+		s.t.Fatal(all, err)
 	}
-	return all[len(all)-1]
+	return all.Sessions[len(all.Sessions)-1]
 }
 
 // advances reports whether a reissue right after the sign-in rotates.

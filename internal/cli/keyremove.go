@@ -149,7 +149,7 @@ func signedBy(ctx context.Context, a *app, s store, keys []pawl.KeyInfo, k pawl.
 		}
 	}
 	err = eachUser(ctx, s, "", func(u pawl.User) error {
-		all, mark, err := s.List(ctx, u.ID)
+		all, mark, err := s.List(ctx, u.ID, pawl.ListPlace{}, 0)
 		for _, r := range all {
 			if r.Live(mark, a.now()) && !r.Rotated.Before(k.SignsFrom) && (until.IsZero() || r.Rotated.Before(until)) {
 				n++

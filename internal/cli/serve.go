@@ -246,7 +246,7 @@ func serviceConfig(cfg *config.Config, s store, key pawl.MasterKey, log *slog.Lo
 		UnsafeNoReuseWindow: cfg.Window() == 0,
 		KeyPolicy:           keyPolicy(cfg),
 		ResetTTL:            cfg.PasswordResetTTL,
-		SessionsPerUser:     cfg.SessionsPerUser,
+		SessionsPerUser:     noLimit(cfg.SessionsPerUser),
 		Hasher:              hasher,
 		PasswordPolicy:      password.Policy{Min: cfg.PasswordMinLength},
 		Throttle:            s.Throttle,

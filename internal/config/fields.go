@@ -152,8 +152,8 @@ func sessionFields(c *Config) []Field {
 			Doc: "For benchmarks only: takes the place of `reuse_window` and may be 0.",
 		},
 		Field{
-			Key: "sessions_per_user", value: intValue{&c.SessionsPerUser, "number of sessions", 0, 1_000_000}, Default: "0", Zero: "0: any number.",
-			Doc: "How many sessions one person can have at a time. One more sign-in ends the oldest; with 1, a sign-in ends the one before.",
+			Key: "sessions_per_user", value: intValue{&c.SessionsPerUser, "number of sessions", 0, 1_000_000}, Default: "100", Zero: "0: any number, so that one person can fill the store.",
+			Doc: "How many sessions one person can have at a time. One more sign-in ends the oldest; with 1, a sign-in ends the one before. Who has more already, since the limit is new, loses 250 at most by a sign-in.",
 		},
 		Field{
 			Key: "signing_algorithm", value: choiceValue{&c.SigningAlgorithm, []string{token.ES256, token.RS256, token.Ed25519, token.HS256}}, Default: token.ES256,

@@ -58,6 +58,10 @@ func (s *swapping) End(ctx context.Context, k pawl.SessionKey, reason string, at
 	return s.now().End(ctx, k, reason, at)
 }
 
+func (s *swapping) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) ([]string, error) {
+	return s.now().EndEach(ctx, user, ids, reason, at)
+}
+
 func (s *swapping) EndUser(ctx context.Context, user, keep, reason string, at time.Time) (pawl.Mark, int, error) {
 	return s.now().EndUser(ctx, user, keep, reason, at)
 }
@@ -70,8 +74,8 @@ func (s *swapping) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool
 	return s.now().EndAgain(ctx, e, unlogged)
 }
 
-func (s *swapping) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
-	return s.now().List(ctx, user)
+func (s *swapping) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
+	return s.now().List(ctx, user, after, limit)
 }
 
 func (s *swapping) Scan(ctx context.Context, after string, limit int) (pawl.SessionPage, error) {

@@ -457,7 +457,7 @@ func TestWhatDiffers(t *testing.T) {
 		"other password": func() { u := user("dan"); h.must(store.SetPasswordHash(ctx, u.ID, u.PasswordHash, "y")) },
 		"no client":      func() { h.must(store.RemoveClient(ctx, "shop")) },
 		"an end": func() {
-			list, _, err := store.List(ctx, user("bob").ID)
+			list, _, err := store.List(ctx, user("bob").ID, pawl.ListPlace{}, 0)
 			h.must(err)
 			_, err = store.End(ctx, list[0].SessionKey, api.ReasonSignedOut, h.clock.Now())
 			h.must(err)

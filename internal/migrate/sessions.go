@@ -219,7 +219,7 @@ func (c Copy) marks(ctx context.Context, n *Counts) error {
 		if err != nil || from.Version == all.Version {
 			return err
 		}
-		recs, _, err := c.FromSessions.List(ctx, user)
+		recs, _, err := c.FromSessions.List(ctx, user, pawl.ListPlace{}, 0)
 		if err != nil {
 			return err
 		}

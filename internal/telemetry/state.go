@@ -61,6 +61,7 @@ func (m *Metrics) Watch(s State) error {
 		r.add(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 { return float64(f()) }))
 	}
 	counter("pawl_audit_lost_total", "Audit entries that could not be written; the log has them.", nil, s.Service.AuditLost)
+	counter("pawl_feed_displaced_total", "Connections to the feed of revocations that had to make way for newer ones of the same client.", nil, s.Service.FollowersDisplaced)
 	counter("pawl_log_losses_total", "How often the store had lost entries of the revocation log; what this node knew to have ended was ended again.", nil, func() uint64 {
 		return s.Service.LogStats().Losses
 	})

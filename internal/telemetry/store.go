@@ -18,7 +18,7 @@ type sessions struct {
 	store pawl.SessionStore
 	now   func() time.Time
 
-	mark, create, get, rotate, end, endUser, endAll, endAgain, list, scan, countLive, revocations, sweep method
+	mark, create, get, rotate, end, endEach, endUser, endAll, endAgain, list, scan, countLive, revocations, sweep method
 }
 
 // method holds the metrics of one method.
@@ -35,7 +35,7 @@ func (m *Metrics) Sessions(store pawl.SessionStore) pawl.SessionStore {
 	return &sessions{
 		store: store, now: m.now,
 		mark: of("mark"), create: of("create"), get: of("get"), rotate: of("rotate"), end: of("end"),
-		endUser: of("end_user"), endAll: of("end_all"), endAgain: of("end_again"), list: of("list"), scan: of("scan"), countLive: of("count_live"), revocations: of("revocations"), sweep: of("sweep"),
+		endEach: of("end_each"), endUser: of("end_user"), endAll: of("end_all"), endAgain: of("end_again"), list: of("list"), scan: of("scan"), countLive: of("count_live"), revocations: of("revocations"), sweep: of("sweep"),
 	}
 }
 
@@ -91,6 +91,13 @@ func (s *sessions) End(ctx context.Context, k pawl.SessionKey, reason string, at
 	return ended, err
 }
 
+func (s *sessions) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) ([]string, error) {
+	began := s.now()
+	ended, err := s.store.EndEach(ctx, user, ids, reason, at)
+	s.done(&s.endEach, began, err)
+	return ended, err
+}
+
 func (s *sessions) EndUser(ctx context.Context, user, keep, reason string, at time.Time) (pawl.Mark, int, error) {
 	began := s.now()
 	mark, n, err := s.store.EndUser(ctx, user, keep, reason, at)
@@ -112,9 +119,9 @@ func (s *sessions) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool
 	return wrote, err
 }
 
-func (s *sessions) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
+func (s *sessions) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
 	began := s.now()
-	list, mark, err := s.store.List(ctx, user)
+	list, mark, err := s.store.List(ctx, user, after, limit)
 	s.done(&s.list, began, err)
 	return list, mark, err
 }

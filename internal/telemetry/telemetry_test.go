@@ -121,7 +121,7 @@ func TestStateIsLookedAt(t *testing.T) {
 	got := newFixture(t).scrape(t)
 	for _, want := range []string{
 		"pawl_live_revocations 0", "pawl_hash_running 0", "pawl_hash_waiting 0", `pawl_key_age_seconds{use="access"} `, `pawl_key_age_seconds{use="refresh"} `,
-		"pawl_feed_followers 0", "pawl_feed_behind_seconds 0",
+		"pawl_feed_followers 0", "pawl_feed_displaced_total 0", "pawl_feed_behind_seconds 0",
 		"pawl_log_age_seconds 0.", "pawl_log_losses_total 0", `pawl_ends_unacknowledged_total{store="sqlite"} 7`,
 		"pawl_audit_lost_total 0", `pawl_store_waiting{store="sqlite"} 3`, `pawl_store_bytes{store="sqlite"} 4096`, `version="v1"} 1`, "go_goroutines ", "process_",
 	} {
@@ -135,7 +135,7 @@ func TestStateIsLookedAt(t *testing.T) {
 func TestFollowersAreLookedAt(t *testing.T) {
 	f := newFixture(t)
 	for _, behind := range []time.Duration{time.Second, time.Hour, time.Minute} {
-		one, _ := f.svc.Follow("shop", "192.0.2.1")
+		one, _ := f.svc.Follow("shop", "192.0.2.1", func() {})
 		one.Took("1", f.svc.Now().Add(-behind))
 		defer one.Stop()
 	}

@@ -210,7 +210,7 @@ func (r *run) end(ctx context.Context, u pawl.User, reason string) error {
 }
 
 func (r *run) live(ctx context.Context, user string) (bool, error) {
-	sessions, mark, err := r.Store.List(ctx, user)
+	sessions, mark, err := r.Store.List(ctx, user, pawl.ListPlace{}, 0)
 	if err != nil {
 		return false, err
 	}

@@ -59,7 +59,7 @@ func (s *Store) evict(a *account, mark pawl.Mark, limit int, at time.Time) (evic
 		return nil
 	}
 	slices.SortFunc(live, oldestFirst)
-	for _, rec := range live[:len(live)-limit+1] {
+	for _, rec := range live[:min(len(live)-limit+1, pawl.EndBatch)] {
 		s.end(rec, api.ReasonSessionLimit, at)
 		evicted = append(evicted, *rec)
 	}
@@ -131,6 +131,23 @@ func (s *Store) End(ctx context.Context, k pawl.SessionKey, reason string, at ti
 	}
 	s.end(rec, reason, whole(at, time.Millisecond))
 	return true, nil
+}
+
+// EndEach implements [pawl.SessionStore].
+func (s *Store) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) (ended []string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sh := s.lock(user)
+	defer s.unlock(sh)
+	for _, id := range ids {
+		rec, mark := s.find(sh, pawl.SessionKey{User: user, ID: id})
+		if rec != nil && !over(rec, mark) {
+			s.end(rec, reason, whole(at, time.Millisecond))
+			ended = append(ended, id)
+		}
+	}
+	return ended, nil
 }
 
 // EndUser implements [pawl.SessionStore].
@@ -261,24 +278,33 @@ func raise(m *pawl.Mark, e pawl.LoggedEnd) bool {
 }
 
 // List implements [pawl.SessionStore].
-func (s *Store) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
+func (s *Store) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, pawl.Mark{}, err
 	}
+	if after.ID != "" && len(after.ID) != 22 {
+		return nil, pawl.Mark{}, pawl.ErrNotFound
+	}
+	from := &pawl.Session{SessionKey: pawl.SessionKey{ID: after.ID}, Created: whole(after.Created, time.Millisecond)}
 	sh := s.lock(user)
 	defer s.unlock(sh)
 	_, mark := s.find(sh, pawl.SessionKey{User: user})
-	a := sh.accounts[user]
-	if a == nil {
-		return nil, mark, nil
-	}
-	var list []pawl.Session
-	for _, rec := range a.sessions {
-		if rec.Ended.IsZero() {
-			list = append(list, *rec)
+	var rest []*pawl.Session
+	if a := sh.accounts[user]; a != nil {
+		for _, rec := range a.sessions {
+			if !over(rec, mark) && oldestFirst(rec, from) > 0 {
+				rest = append(rest, rec)
+			}
 		}
 	}
-	slices.SortFunc(list, func(a, b pawl.Session) int { return oldestFirst(&a, &b) })
+	slices.SortFunc(rest, oldestFirst)
+	if limit > 0 {
+		rest = rest[:min(limit, len(rest))]
+	}
+	var list []pawl.Session
+	for _, rec := range rest {
+		list = append(list, *rec)
+	}
 	return list, mark, nil
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pawlauth/pawl"
 	"github.com/pawlauth/pawl/api"
-	"github.com/pawlauth/pawl/token"
 )
 
 // Create implements [pawl.SessionStore]. Those of one user take turns with each
@@ -40,16 +39,17 @@ func createIn(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte, seen
 		return nil, err
 	}
 	if limit > 0 {
-		if evicted, err = evict(ctx, tx, rec, mark, limit); err != nil {
+		if evicted, err = evict(ctx, tx, rec, sid, mark, limit); err != nil {
 			return nil, err
 		}
 	}
 	b := &pgx.Batch{}
 	b.Queue(latestAuthTime, seconds(rec.AuthTime))
-	for _, gone := range evicted {
-		end := token.Revocation{Kind: token.KindSession, ID: gone.ID, Reason: gone.EndReason, At: gone.Ended}
-		queueLog(b, pawl.LoggedEnd{Revocation: end, User: rec.User})
+	var gone []string
+	for _, rec := range evicted {
+		gone = append(gone, rec.ID)
 	}
+	queueEnds(b, rec.User, gone, api.ReasonSessionLimit, rec.Created)
 	return evicted, tx.SendBatch(ctx, b).Close()
 }
 
@@ -71,28 +71,22 @@ func insert(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte) error 
 // latestAuthTime seldom changes within a second.
 const latestAuthTime = `UPDATE pawl.latest SET auth_time = $1 WHERE auth_time < $1`
 
-const updateEvicted = `WITH s AS (
-		UPDATE pawl.sessions SET ended = $3, end_reason = $4 WHERE user_id = $1 AND sid = ANY($2) AND ended = 0 RETURNING *
+// updateEvicted ends the oldest of the user's sessions that live at $3, but $2:
+// those in the way of a limit of $5, and at most $6.
+const updateEvicted = `WITH live AS (
+		SELECT sid, created FROM pawl.sessions
+		WHERE user_id = $1 AND sid <> $2 AND ended = 0 AND idle_expires > $3 AND ends > $3 AND auth_time > $7
+	), s AS (
+		UPDATE pawl.sessions SET ended = $3, end_reason = $4 WHERE user_id = $1 AND ended = 0 AND sid = ANY (ARRAY(
+			SELECT sid FROM live ORDER BY created, sid LIMIT greatest(0, least((SELECT count(*) FROM live) - $5 + 1, $6))
+		)) RETURNING *
 	)
 	SELECT` + columns + `FROM s ORDER BY s.created, s.sid`
 
 // evict makes room for the new session, which is there already.
-func evict(ctx context.Context, tx pgx.Tx, rec pawl.Session, mark pawl.Mark, limit int) (evicted []pawl.Session, err error) {
-	list, _, err := listOf(ctx, tx, rec.User)
-	if err != nil {
-		return nil, err
-	}
-	var live [][]byte
-	for _, r := range list {
-		if r.ID != rec.ID && r.Live(mark, rec.Created) {
-			sid, _ := sidBytes(r.ID) // as it was read
-			live = append(live, sid)
-		}
-	}
-	if len(live) < limit {
-		return nil, nil
-	}
-	rows, err := tx.Query(ctx, updateEvicted, []byte(rec.User), live[:len(live)-limit+1], millis(rec.Created), []byte(api.ReasonSessionLimit))
+func evict(ctx context.Context, tx pgx.Tx, rec pawl.Session, sid []byte, mark pawl.Mark, limit int) (evicted []pawl.Session, err error) {
+	rows, err := tx.Query(ctx, updateEvicted, []byte(rec.User), sid, millis(rec.Created), []byte(api.ReasonSessionLimit),
+		int64(limit), int64(pawl.EndBatch), covered(mark))
 	if err != nil {
 		return nil, err
 	}

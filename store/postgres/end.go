@@ -45,3 +45,63 @@ func (s *Store) endSession(ctx context.Context, k pawl.SessionKey, reason string
 	})
 	return err == nil && logged, err
 }
+
+const (
+	endSome = `UPDATE pawl.sessions SET ended = $3, end_reason = $4
+		WHERE user_id = $1 AND sid = ANY ($2) AND ended = 0 AND auth_time > $5 RETURNING sid`
+	logEnds = `INSERT INTO pawl.revocations (kind, subject, reason, not_before, at, user_id) SELECT $1, unnest($2::bytea[]), $3, 0, $4, $5`
+)
+
+// EndEach implements [pawl.SessionStore]. As in Create, the user is locked: those
+// who lock several sessions of one user take turns.
+func (s *Store) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) (ended []string, err error) {
+	sids := [][]byte{}
+	for _, id := range ids {
+		if sid, err := sidBytes(id); err == nil { // else no session has it
+			sids = append(sids, sid)
+		}
+	}
+	err = s.transacting(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		ended, err = endEach(ctx, tx, user, sids, reason, at)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+func endEach(ctx context.Context, tx pgx.Tx, user string, sids [][]byte, reason string, at time.Time) (ended []string, err error) {
+	row, err := lockStanding(ctx, tx, user, shareGate)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, endSome, []byte(user), sids, millis(at), []byte(reason), covered(row.mark()))
+	if err != nil {
+		return nil, err
+	}
+	var sid text
+	if _, err := pgx.ForEachRow(rows, []any{&sid}, func() error {
+		ended = append(ended, sidText([]byte(sid)))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	b := &pgx.Batch{}
+	if queueEnds(b, user, ended, reason, at); len(ended) == 0 {
+		b.Queue(`SELECT ` + confirm) // what had ended before
+	}
+	return ended, tx.SendBatch(ctx, b).Close()
+}
+
+// queueEnds appends the ends of a user's sessions to the log: see queueLog.
+func queueEnds(b *pgx.Batch, user string, ids []string, reason string, at time.Time) {
+	if len(ids) == 0 {
+		return
+	}
+	names := make([][]byte, len(ids))
+	for i, id := range ids {
+		names[i] = []byte(id)
+	}
+	b.Queue(logEnds, []byte(token.KindSession), names, []byte(reason), millis(at), []byte(user))
+}

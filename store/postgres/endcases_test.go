@@ -40,6 +40,16 @@ func endOf(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, erro
 	return s.End(ctx, rec.SessionKey, api.ReasonSignedOut, noon)
 }
 
+func endOfEach(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, error) {
+	ended, err := s.EndEach(ctx, rec.User, []string{rec.ID}, api.ReasonSignedOut, noon)
+	return len(ended) > 0, err
+}
+
+func endOfNone(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, error) {
+	ended, err := s.EndEach(ctx, rec.User, nil, api.ReasonSignedOut, noon)
+	return len(ended) > 0, err
+}
+
 func endOfUser(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, error) {
 	_, _, err := s.EndUser(ctx, rec.User, "", api.ReasonEndedByAdmin, noon)
 	return true, err
@@ -70,6 +80,10 @@ func endCases() []endCase {
 	return []endCase{
 		{"End, End", "postgres", endOf, endOf},
 		{"End, EndAgain", "postgres", endOf, again(ofSession)},
+		{"EndEach, End", "postgres", endOfEach, endOf},
+		{"EndEach, EndEach", "postgres", endOfEach, endOfEach},
+		{"EndEach, EndEach of none", "postgres", endOfEach, endOfNone},
+		{"End, EndEach of none", "postgres", endOf, endOfNone},
 		{"EndUser, End", "postgres", endOfUser, endOf},
 		{"EndUser, EndAgain", "postgres", endOfUser, again(ofUser)},
 		{"eviction, End", "postgres", eviction, endOf},

@@ -161,7 +161,7 @@ func TestPoolerTurnsToAStandby(t *testing.T) {
 	calls := map[string]func() error{
 		"Get":         func() error { _, _, err := s.Get(t.Context(), rec.SessionKey); return err },
 		"Mark":        func() error { _, err := s.Mark(t.Context(), "u"); return err },
-		"List":        func() error { _, _, err := s.List(t.Context(), "u"); return err },
+		"List":        func() error { _, _, err := s.List(t.Context(), "u", pawl.ListPlace{}, 0); return err },
 		"Revocations": func() error { _, err := s.Revocations(t.Context(), "", 1); return err },
 		"Rotate":      func() error { _, err := s.Rotate(t.Context(), rec, storetest.Advanced(rec, noon)); return err },
 		"End":         func() error { _, err := s.End(t.Context(), rec.SessionKey, "x", noon); return err },

@@ -98,22 +98,37 @@ func (s *Store) Rotate(ctx context.Context, from, next pawl.Session) (applied bo
 	return applied, err
 }
 
+// selectUserSessions gives what follows a place, $2 and $3, at most $4 (NULL: all).
 const selectUserSessions = `SELECT` + standing + `,` + columns + `
-	FROM` + ofUser + `LEFT JOIN pawl.sessions s ON s.user_id = $1 AND s.ended = 0 ORDER BY s.created, s.sid`
+	FROM` + ofUser + `LEFT JOIN LATERAL (
+		SELECT * FROM pawl.sessions WHERE user_id = $1 AND ended = 0 AND (created, sid) > ($2, $3)
+		AND auth_time > e.not_before AND auth_time > coalesce(m.not_before, -9223372036854775808)
+		ORDER BY created, sid LIMIT $4
+	) s ON true ORDER BY s.created, s.sid`
 
 // List implements [pawl.SessionStore].
-func (s *Store) List(ctx context.Context, user string) (list []pawl.Session, mark pawl.Mark, err error) {
+func (s *Store) List(ctx context.Context, user string, after pawl.ListPlace, limit int) (list []pawl.Session, mark pawl.Mark, err error) {
+	sid := []byte{}
+	if after.ID != "" {
+		if sid, err = sidBytes(after.ID); err != nil {
+			return nil, mark, pawl.ErrNotFound
+		}
+	}
+	var most any
+	if limit > 0 {
+		most = int64(limit)
+	}
 	err = s.reading(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		list, mark, err = listOf(ctx, c, user)
+		list, mark, err = listOf(ctx, c, user, millis(after.Created), sid, most)
 		return err
 	})
 	return list, mark, err
 }
 
-func listOf(ctx context.Context, q querier, user string) (list []pawl.Session, mark pawl.Mark, err error) {
+func listOf(ctx context.Context, q querier, user string, created int64, sid []byte, most any) (list []pawl.Session, mark pawl.Mark, err error) {
 	var st standingRow
 	var row sessionRow
-	rows, err := q.Query(ctx, selectUserSessions, []byte(user))
+	rows, err := q.Query(ctx, selectUserSessions, []byte(user), created, sid, most)
 	if err != nil {
 		return nil, mark, err
 	}

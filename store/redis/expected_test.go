@@ -51,7 +51,7 @@ func TestEndsNeedTheReplicasThatAreExpected(t *testing.T) {
 			return err
 		}
 	}
-	rec, other := create(t, s, "u"), create(t, s, "w")
+	rec, third, other := create(t, s, "u"), create(t, s, "u"), create(t, s, "w")
 	for _, test := range []struct {
 		name string
 		end  func(context.Context) error
@@ -62,6 +62,14 @@ func TestEndsNeedTheReplicasThatAreExpected(t *testing.T) {
 		}},
 		{"a session that another one takes the place of", func(ctx context.Context) error {
 			_, err := s.Create(ctx, storetest.NewSession("w", noon), pawl.Mark{}, 1)
+			return err
+		}},
+		{"EndEach", func(ctx context.Context) error {
+			_, err := s.EndEach(ctx, "u", []string{third.ID}, api.ReasonSignedOutElsewhere, noon)
+			return err
+		}},
+		{"EndEach of none", func(ctx context.Context) error {
+			_, err := s.EndEach(ctx, "u", nil, api.ReasonSignedOutElsewhere, noon)
 			return err
 		}},
 		{"EndUser", func(ctx context.Context) error {

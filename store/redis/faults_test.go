@@ -22,7 +22,7 @@ func calls(s *redis.Store, have pawl.Session) map[string]func(context.Context) e
 	return map[string]func(context.Context) error{
 		"Mark":   func(ctx context.Context) error { _, err := s.Mark(ctx, have.User); return err },
 		"Get":    func(ctx context.Context) error { _, _, err := s.Get(ctx, have.SessionKey); return err },
-		"List":   func(ctx context.Context) error { _, _, err := s.List(ctx, have.User); return err },
+		"List":   func(ctx context.Context) error { _, _, err := s.List(ctx, have.User, pawl.ListPlace{}, 0); return err },
 		"Rotate": func(ctx context.Context) error { _, err := s.Rotate(ctx, have, have); return err },
 		"End": func(ctx context.Context) error {
 			_, err := s.End(ctx, have.SessionKey, api.ReasonSignedOut, noon)

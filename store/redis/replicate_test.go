@@ -72,7 +72,7 @@ func TestEndsWaitForAReplica(t *testing.T) {
 	if _, _, err := none.EndUser(t.Context(), "u", "", api.ReasonDisabled, noon); err != nil || none.Unacknowledged() != 0 {
 		t.Error(err, none.Unacknowledged())
 	}
-	if _, mark, err := none.List(t.Context(), "u"); err != nil || mark == (pawl.Mark{}) {
+	if _, mark, err := none.List(t.Context(), "u", pawl.ListPlace{}, 0); err != nil || mark == (pawl.Mark{}) {
 		t.Error(mark, err)
 	}
 }

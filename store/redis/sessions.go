@@ -19,6 +19,8 @@ var (
 	createScript = newScript("create")
 	rotateScript = newScript("rotate")
 	endScript    = newScript("end")
+	eachScript   = newScript("endeach")
+	pageScript   = newScript("page")
 )
 
 // Mark implements [pawl.SessionStore].
@@ -75,7 +77,7 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 		[]string{
 			s.layout.channel(), newTag(), rec.User, sid, packHot(&rec), packCold(&rec), rec.Client.Label,
 			decimal(seen.Version), strconv.Itoa(limit), decimal(millis(rec.Created)),
-			api.ReasonSessionLimit, packEnded(rec.Created, api.ReasonSessionLimit), life(&rec),
+			api.ReasonSessionLimit, packEnded(rec.Created, api.ReasonSessionLimit), life(&rec), strconv.Itoa(pawl.EndBatch),
 		},
 	}).ToArray()
 	if err != nil {
@@ -166,16 +168,51 @@ func (s *Store) end(ctx context.Context, user, sid, reason string, at time.Time,
 	return ended == 1, fault(err)
 }
 
-// List implements [pawl.SessionStore].
-func (s *Store) List(ctx context.Context, user string) ([]pawl.Session, pawl.Mark, error) {
-	all, mark, _, err := readUser(user, s.do(ctx, s.listCall(user)), false)
+// EndEach implements [pawl.SessionStore]. It waits for replicas once for all of
+// them, where it ends nothing too.
+func (s *Store) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) ([]string, error) {
+	p := partition(user)
+	args := []string{s.layout.channel(), newTag(), user, reason, decimal(millis(at)), packEnded(at, reason)}
+	for _, id := range ids {
+		if sid, err := sidBytes(id); err == nil { // else no session has it
+			args = append(args, sid)
+		}
+	}
+	ended, err := s.replicated(ctx, call{
+		eachScript, []string{s.layout.user(user), s.layout.everyone(p), s.layout.log(p), s.layout.head(p)}, args,
+	}).AsStrSlice()
+	if err != nil {
+		return nil, fault(err)
+	}
+	for i, sid := range ended {
+		ended[i] = sidText(sid)
+	}
+	return ended, nil
+}
+
+// List implements [pawl.SessionStore]. The server reads all of the user's sessions
+// and gives the piece.
+func (s *Store) List(ctx context.Context, user string, after pawl.ListPlace, limit int) ([]pawl.Session, pawl.Mark, error) {
+	sid := ""
+	if after.ID != "" {
+		var err error
+		if sid, err = sidBytes(after.ID); err != nil {
+			return nil, pawl.Mark{}, pawl.ErrNotFound
+		}
+	}
+	piece, mark, _, err := readUser(user, s.do(ctx, call{
+		pageScript, []string{s.layout.user(user), s.layout.everyone(partition(user))},
+		[]string{decimal(millis(after.Created)), sid, strconv.Itoa(limit)},
+	}), false)
 	if err != nil {
 		return nil, pawl.Mark{}, err
 	}
-	slices.SortFunc(all, func(a, b pawl.Session) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(piece, func(a, b pawl.Session) int {
+		x, _ := sidBytes(a.ID) // the bytes are what the server orders by
+		y, _ := sidBytes(b.ID)
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(x, y))
 	})
-	return all, mark, nil
+	return piece, mark, nil
 }
 
 func (s *Store) listCall(user string) call {

@@ -123,7 +123,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 		}
 		run(t, to, "DELETE FROM meta WHERE name = 'backup_made_at'") // opened as a backup, nothing in it would live
 		b := openStore(t, to)
-		live, _, err := b.List(t.Context(), "writer")
+		live, _, err := b.List(t.Context(), "writer", pawl.ListPlace{}, 0)
 		page, logErr := b.Revocations(t.Context(), "", 1_000_000)
 		all, scanErr := b.CountLive(t.Context(), noon.Add(time.Minute))
 		if err := errors.Join(err, logErr, scanErr); err != nil || len(live) > 1 || all != 2000+len(live) {

@@ -94,7 +94,7 @@ func TestUpgradeFromTheFirstSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	sessions, _, err := s.List(t.Context(), "u")
+	sessions, _, err := s.List(t.Context(), "u", pawl.ListPlace{}, 0)
 	if err != nil || len(sessions) != 1 || sessions[0].Generation != 3 {
 		t.Errorf("sessions %v, %v", sessions, err)
 	}

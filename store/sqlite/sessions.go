@@ -92,7 +92,7 @@ func createIn(c *conn, rec pawl.Session, sid []byte, seen pawl.Mark, limit int) 
 		return nil, pawl.ErrConflict
 	}
 	if limit > 0 {
-		if evicted, err = evict(c, rec.User, mark, limit, rec.Created); err != nil {
+		if evicted, err = evict(c, rec.User, limit, rec.Created); err != nil {
 			return nil, err
 		}
 	}
@@ -116,33 +116,31 @@ func signedIn(c *conn, authTime int64) error {
 	return err
 }
 
-const selectList = `SELECT` + columns + `FROM sessions s WHERE s.user = ? AND s.ended = 0 ORDER BY s.created, s.sid`
+// alive holds for a session of user ?1 that lives at ?2.
+const alive = ` user = ?1 AND ended = 0 AND idle_expires > ?2 AND ends > ?2 AND` + uncovered
+
+const (
+	countAlive   = `SELECT count(*) FROM sessions WHERE` + alive
+	selectOldest = `SELECT` + columns + `FROM sessions s WHERE` + alive + `ORDER BY created, sid LIMIT ?3`
+)
 
 // evict makes room for one more session.
-func evict(c *conn, user string, mark pawl.Mark, limit int, at time.Time) ([]pawl.Session, error) {
-	var live []pawl.Session
-	err := c.query(selectList, func(r row) error {
-		if rec := readSession(user, r, 0); rec.Live(mark, at) {
-			live = append(live, rec)
-		}
-		return nil
-	}, user)
-	if err != nil || len(live) < limit {
+func evict(c *conn, user string, limit int, at time.Time) (evicted []pawl.Session, err error) {
+	n, err := c.int(countAlive, user, millis(at))
+	if err != nil || n < int64(limit) {
 		return nil, err
 	}
-	evicted := live[:len(live)-limit+1]
-	for i := range evicted {
-		rec := &evicted[i]
+	var ids []string
+	err = c.query(selectOldest, func(r row) error {
+		rec := readSession(user, r, 0)
 		rec.Ended, rec.EndReason = fromMillis(millis(at)), api.ReasonSessionLimit
-		sid, err := sidBytes(rec.ID)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := end(c, rec.SessionKey, sid, api.ReasonSessionLimit, at); err != nil {
-			return nil, err
-		}
+		evicted, ids = append(evicted, rec), append(ids, rec.ID)
+		return nil
+	}, user, millis(at), min(n-int64(limit)+1, pawl.EndBatch))
+	if err == nil {
+		_, err = endEach(c, user, ids, api.ReasonSessionLimit, at)
 	}
-	return evicted, nil
+	return evicted, err
 }
 
 // uncovered holds for a session of user ?1 that no mark ends.
@@ -203,12 +201,55 @@ func end(c *conn, k pawl.SessionKey, sid []byte, reason string, at time.Time) (b
 	})
 }
 
+// EndEach implements [pawl.SessionStore]. What it finds ended is on the disk: there
+// is one commit after the other.
+func (s *Store) EndEach(ctx context.Context, user string, ids []string, reason string, at time.Time) ([]string, error) {
+	ended := new([]string)
+	err := s.writing(ctx, func(c *conn) (err error) {
+		*ended, err = endEach(c, user, ids, reason, at)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return *ended, nil
+}
+
+func endEach(c *conn, user string, ids []string, reason string, at time.Time) (ended []string, err error) {
+	for _, id := range ids {
+		sid, err := sidBytes(id)
+		if err != nil {
+			continue // no session has it
+		}
+		is, err := end(c, pawl.SessionKey{User: user, ID: id}, sid, reason, at)
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			ended = append(ended, id)
+		}
+	}
+	return ended, nil
+}
+
 const selectUserSessions = `SELECT` + standing + `,` + columns + `
 	FROM everyone e LEFT JOIN marks m ON m.user = ?1
-	LEFT JOIN sessions s ON s.user = ?1 AND s.ended = 0 ORDER BY s.created, s.sid`
+	LEFT JOIN (
+		SELECT * FROM sessions WHERE user = ?1 AND ended = 0 AND (created, sid) > (?2, ?3) AND` + uncovered + `ORDER BY created, sid LIMIT ?4
+	) s ON true ORDER BY s.created, s.sid`
 
 // List implements [pawl.SessionStore].
-func (s *Store) List(ctx context.Context, user string) (list []pawl.Session, mark pawl.Mark, err error) {
+func (s *Store) List(ctx context.Context, user string, after pawl.ListPlace, limit int) (list []pawl.Session, mark pawl.Mark, err error) {
+	sid := []byte{}
+	if after.ID != "" {
+		if sid, err = sidBytes(after.ID); err != nil {
+			return nil, mark, pawl.ErrNotFound
+		}
+	}
+	most := int64(limit)
+	if limit == 0 {
+		most = -1
+	}
 	err = s.reading(ctx, func(c *conn) error {
 		return c.query(selectUserSessions, func(r row) error {
 			mark = readMark(r)
@@ -216,7 +257,7 @@ func (s *Store) List(ctx context.Context, user string) (list []pawl.Session, mar
 				list = append(list, readSession(user, r, standingColumns))
 			}
 			return nil
-		}, user)
+		}, user, millis(after.Created), sid, most)
 	})
 	return list, mark, err
 }

@@ -86,7 +86,7 @@ func TestOneFaultHarmsNoOther(t *testing.T) {
 	})
 	release()
 	wait()
-	list, _, err := s.List(t.Context(), "u")
+	list, _, err := s.List(t.Context(), "u", pawl.ListPlace{}, 0)
 	if err != nil || len(list) != 18 || failed.Load() != 2 {
 		t.Errorf("%d stored, %d failed, %v", len(list), failed.Load(), err)
 	}

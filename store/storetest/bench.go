@@ -44,7 +44,7 @@ func Bench(b *testing.B, open Open) {
 		f := newFixture(b, open)
 		Seed(b, f.Sessions, n, noon)
 		for i := 0; b.Loop(); i++ {
-			if _, _, err := f.Sessions.List(f.ctx, benchUser(i%max(n/10, 1))); err != nil {
+			if _, _, err := f.Sessions.List(f.ctx, benchUser(i%max(n/10, 1)), pawl.ListPlace{}, 0); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -183,7 +183,7 @@ func raceLimit(f *fixture) {
 				evicted.Add(int64(len(gone)))
 			}
 		})
-		list, mark, err := f.Sessions.List(f.ctx, "u")
+		list, mark, err := f.Sessions.List(f.ctx, "u", pawl.ListPlace{}, 0)
 		f.must(err)
 		live := 0
 		for _, s := range list {

@@ -27,10 +27,15 @@ func Sessions(t *testing.T, open Open) {
 		{"create refuses a session that exists", createTwice},
 		{"create refuses a sign-in that an end overtook", createEnded},
 		{"create ends the oldest above the limit", createLimit},
+		{"create ends a batch above the limit at most", createBatch},
 		{"rotate replaces what may change", rotateReplaces},
 		{"rotate applies to the state it was made from only", rotateConditions},
 		{"end ends once", endOnce},
+		{"end each ends what end would", endEach},
+		{"end each ends a batch", endEachBatch},
+		{"end each ends what nothing else has ended", endEachOver},
 		{"list gives what has not ended, oldest first", list},
+		{"list goes on behind a place", listPages},
 		{"scan gives every session once, with its mark", scanAll},
 		{"scan misses nothing that stays", scanMoves},
 		{"live sessions are counted", countLive},
@@ -71,6 +76,8 @@ func Sessions(t *testing.T, open Open) {
 		{"SECURITY 24: no sign-in survives an end that it raced", raceCreateEnd},
 		{"no more sessions live than the limit", raceLimit},
 		{"racing ends of one session log one entry", raceEnd},
+		{"racing ends of many sessions log one entry of each", raceEndEach},
+		{"SECURITY 24: no rotation applies after an end of many has answered", raceRotateEndEach},
 		{"marks of racing ends all count", raceMarks},
 		{"a follower misses nothing", raceFollower},
 		{"sweeping disturbs no rotation", raceSweep},
@@ -175,9 +182,13 @@ func endedContext(f *fixture) {
 	ctx, cancel := context.WithCancel(f.ctx)
 	cancel()
 	for name, call := range map[string]func() error{
-		"Mark":   func() error { _, err := f.Sessions.Mark(ctx, "u"); return err },
-		"Get":    func() error { _, _, err := f.Sessions.Get(ctx, s.SessionKey); return err },
-		"List":   func() error { _, _, err := f.Sessions.List(ctx, "u"); return err },
+		"Mark": func() error { _, err := f.Sessions.Mark(ctx, "u"); return err },
+		"Get":  func() error { _, _, err := f.Sessions.Get(ctx, s.SessionKey); return err },
+		"EndEach": func() error {
+			_, err := f.Sessions.EndEach(ctx, "u", []string{s.ID}, api.ReasonSignedOut, noon)
+			return err
+		},
+		"List":   func() error { _, _, err := f.Sessions.List(ctx, "u", pawl.ListPlace{}, 0); return err },
 		"Create": func() error { _, err := f.Sessions.Create(ctx, NewSession("u", noon), pawl.Mark{}, 0); return err },
 		"Rotate": func() error { _, err := f.Sessions.Rotate(ctx, s, Advanced(s, noon)); return err },
 		"End":    func() error { _, err := f.Sessions.End(ctx, s.SessionKey, api.ReasonSignedOut, noon); return err },
@@ -235,21 +246,16 @@ func list(f *fixture) {
 	}
 	f.signIn("v", noon)
 	for user, want := range map[string][]pawl.Session{"u": want, "nobody": nil} {
-		got, mark, err := f.Sessions.List(f.ctx, user)
+		got, mark, err := f.Sessions.List(f.ctx, user, pawl.ListPlace{}, 0)
 		f.must(err)
 		if diff := cmp.Diff(want, got); diff != "" || mark != (pawl.Mark{}) {
 			f.Errorf("list of %s: mark %v (-want +got):\n%s", user, mark, diff)
 		}
 	}
-	everyone := f.endAll(noon.Add(time.Hour)) // only the latest lives
-	got, mark, err := f.Sessions.List(f.ctx, "u")
+	everyone := f.endAll(noon.Add(time.Hour)) // it ends the latest as well
+	got, mark, err := f.Sessions.List(f.ctx, "u", pawl.ListPlace{}, 0)
 	f.must(err)
-	if mark != everyone {
-		f.Errorf("list: mark %v, not %v", mark, everyone)
-	}
-	for _, s := range got {
-		if s.Live(mark, noon) {
-			f.Errorf("lives by the list: %v", s)
-		}
+	if mark != everyone || len(got) > 0 {
+		f.Errorf("list: mark %v, not %v; %v", mark, everyone, got)
 	}
 }

@@ -2,7 +2,7 @@
 -- A new session: atomic over the marks that the sign-in must have seen, the
 -- session, and those that it ends, with their log entries.
 local user, everyone, register, log, head = unpack(KEYS)
-local channel, tag, name, sid, hot, cold, label, seen, limit, at, reason, ended, life = unpack(ARGV)
+local channel, tag, name, sid, hot, cold, label, seen, limit, at, reason, ended, life, batch = unpack(ARGV)
 local own, all = redis.call('HGET', user, 'm'), redis.call('HGET', everyone, 'm')
 if version(own) + version(all) ~= tonumber(seen) then
   return {'ended'}
@@ -21,11 +21,8 @@ if limit > 0 then
       live[#live + 1] = s
     end
   end
-  table.sort(live, function(a, b)
-    return a.created < b.created or a.created == b.created and a.sid < b.sid
-  end)
-  for i = 1, #live - limit + 1 do
-    answer[#answer + 1] = {live[i].sid, live[i].hot, live[i].c, live[i].l, ended}
+  for _, s in ipairs(oldest(live, math.max(math.min(#live - limit + 1, tonumber(batch)), 0))) do
+    answer[#answer + 1] = {s.sid, s.hot, s.c, s.l, ended}
   end
 end
 

@@ -53,6 +53,42 @@ local function lives(s, until_auth, at)
   return going(s, until_auth) and at < struct.unpack('>I6', s.hot, 21) and at < struct.unpack('>I6', s.c, 7)
 end
 
+-- precedes compares two ids as bytes: < goes by the server's locale.
+local function precedes(a, b)
+  for i = 1, 13, 4 do
+    local x, y = struct.unpack('>I4', a, i), struct.unpack('>I4', b, i)
+    if x ~= y then
+      return x < y
+    end
+  end
+  return false
+end
+
+local function older(a, b)
+  return a.created < b.created or a.created == b.created and precedes(a.sid, b.sid)
+end
+
+-- oldest gives the n oldest of some sessions, in their order.
+local function oldest(some, n)
+  local kept = {}
+  for _, s in ipairs(some) do
+    if #kept < n or n > 0 and older(s, kept[n]) then
+      local low, high = 1, #kept + 1
+      while low < high do
+        local middle = math.floor((low + high) / 2)
+        if older(s, kept[middle]) then
+          high = middle
+        else
+          low = middle + 1
+        end
+      end
+      table.insert(kept, low, s)
+      kept[n + 1] = nil
+    end
+  end
+  return kept
+end
+
 -- extend lets the hash live that long at least, counted from now by the server's
 -- clock alone.
 local function extend(user, life)
