@@ -84,11 +84,15 @@ func caddy(config string) func(t *testing.T, pawl, app string) string {
 }
 
 func haproxy(t *testing.T, pawl, app string) string {
-	own, err := os.ReadFile("haproxy/haproxy.cfg")
+	script, err := filepath.Abs("haproxy/pawl.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := filepath.Abs("haproxy/pawl.lua")
+	return haproxyBy(t, script, pawl, app)
+}
+
+func haproxyBy(t *testing.T, script, pawl, app string) string {
+	own, err := os.ReadFile("haproxy/haproxy.cfg")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -380,4 +382,23 @@ func TestAWrongSecretOfTheGatewayIs403(t *testing.T) {
 			}
 		}
 	})
+}
+
+// HAProxy goes on after an error in a script: the request is refused nevertheless.
+func TestAnErrorInTheScriptRefuses(t *testing.T) {
+	own, err := os.ReadFile("haproxy/pawl.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "pawl.lua")
+	broken := strings.Replace(string(own), "local headers = {}", "local headers = nil + 1", 1)
+	if broken == string(own) {
+		t.Fatal("nothing was broken")
+	}
+	write(t, script, broken)
+	app, issuer := listen(t, "200 OK"), listen(t, "204 No Content")
+	at := strings.TrimPrefix(haproxyBy(t, script, issuer.Addr().String(), app.Addr().String()), "http://")
+	if status, _ := raw(t, at, "/orders"); status != 503 || len(app.take()) != 0 || len(issuer.take()) != 0 {
+		t.Errorf("%d", status)
+	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -25,7 +26,7 @@ func (c *configCheckCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkTLS(cfg); err != nil {
+	if err := errors.Join(cfg.CheckServing(), a.checkTLS(cfg)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(a.stdout, "The configuration is good.")

@@ -61,6 +61,9 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := cfg.CheckServing(); err != nil {
+		return err
+	}
 	if !c.NewDatabase {
 		if err := refuseLost(cfg); err != nil {
 			return err

@@ -145,8 +145,6 @@ func TestMistakesInValues(t *testing.T) {
 		{"password_hash_memory=19", "must be a whole number with the unit KiB, MiB or GiB"},
 		{"password_hash_memory=8MiB", "use at least m=19456 KiB"},
 		{"password_hash_memory=4GiB", "exceeds"},
-		{"verify_reissue=true", "PAWL_GATEWAY_SECRET_FILE=/etc/pawl/gateway.secret"},
-		{"verify_reissue=true", `proxy_set_header Pawl-Gateway "…";`},
 		{"cookie_same_site=none", "is not known; use one of lax, strict"},
 		{"unsafe_http_cookies=yes", "must be true or false"},
 		{"log_format=xml", "use one of text, json"},
@@ -230,4 +228,30 @@ func TestAdminListenBehindTLS(t *testing.T) {
 		load(t, Sources{Flags: flags("admin_listen=0.0.0.0:8081 password_reset_url=https://app.example.com/new?x=y " + with)})
 	}
 	load(t, Sources{Flags: flags("admin_listen=[::1]:8081 password_reset_url=http://localhost:3000/new")})
+}
+
+// A configuration of before there was a gateway_secret is told what to put into it,
+// by the server alone: an operator who ends sessions needs no secret of the gateway's.
+func TestServingAsksForTheGatewaysSecret(t *testing.T) {
+	file := write(t, "verify_reissue: true\n", 0o600)
+	old, err := Load(Sources{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{":1: verify_reissue: true needs a secret", "PAWL_GATEWAY_SECRET_FILE=/etc/pawl/gateway.secret", `proxy_set_header Pawl-Gateway "…";`, "location = /api/verify { return 404; }"} {
+		expect(t, "without a secret", old.CheckServing(), want)
+	}
+	for name, src := range map[string]Sources{
+		"with a secret": {File: file, Env: []string{"PAWL_GATEWAY_SECRET=" + gatewaySecret}},
+		"with two":      {File: file, Env: []string{"PAWL_GATEWAY_SECRET_FILE=" + write(t, gatewaySecret+"\nkT7mXw2RfQz9sLb4NdGy6VjC1hPu8aEo\n", 0o600)}},
+		"off":           {},
+	} {
+		c, err := Load(src)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := c.CheckServing(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

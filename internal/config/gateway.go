@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,11 +24,22 @@ const gatewayLines = `needs a secret of the gateway's own since any script in a 
     location = /api/verify { return 404; }
   Compare the rest with examples/gateway, and see docs/gateways.md for other gateways; or set verify_reissue: false`
 
+// CheckServing is what a server asks for beyond [Load]: other commands read the same
+// file, in an incident too, and need no secret of a gateway's. The error says where
+// the fault is and which lines to put in its place.
+func (c *Config) CheckServing() error {
+	if !c.VerifyReissue || len(c.GatewaySecrets()) > 0 {
+		return nil
+	}
+	where := "verify_reissue"
+	if o := c.Origin(where); o != "" {
+		where = o + ": " + where
+	}
+	return fmt.Errorf("%s: true %s", where, gatewayLines)
+}
+
 func (c *Config) checkGateway(bad complain) {
 	secrets := c.GatewaySecrets()
-	if c.VerifyReissue && len(secrets) == 0 {
-		bad("verify_reissue", c.VerifyReissue, "%s", gatewayLines)
-	}
 	for i, secret := range secrets {
 		if err := httpapi.CheckGatewaySecret(secret); err != nil {
 			bad("gateway_secret", c.GatewaySecret, "%v", err)

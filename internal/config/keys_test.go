@@ -90,9 +90,6 @@ func beside(key string) (env []string) {
 	if key == "database_listen" || key == "sessions" {
 		return []string{"PAWL_DATABASE=postgres://pawl:p4ss@bouncer/pawl"}
 	}
-	if key == "verify_reissue" {
-		return []string{"PAWL_GATEWAY_SECRET=" + gatewaySecret}
-	}
 	if !strings.HasPrefix(key, legacyPrefix) {
 		return nil
 	}

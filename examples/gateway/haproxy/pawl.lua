@@ -84,7 +84,7 @@ core.register_action("pawl-verify", { "http-req" }, function(txn)
 end, 0)
 
 -- pawl-strip puts into txn.app_cookies what of the cookies the application may have:
--- whoever has the refresh token has the session.
+-- the refresh token is the session.
 core.register_action("pawl-strip", { "http-req" }, function(txn)
 	local kept = {}
 	for _, line in pairs(txn.http:req_get_headers()["cookie"] or {}) do
