@@ -45,8 +45,12 @@ func TestAStoreThatIsAwayIsNamedWithoutItsPassword(t *testing.T) {
 		}
 	}
 	for _, g := range []load.Grounds{
-		{Database: "host=db password=hunter2"}, {Database: "pawl:hunter2@db"}, {Database: "postgres://pawl:hunter2 x@db"}, {Database: "postgres://u:%zzhunter2@db"},
-		{Database: "postgres://u@db/x", Sessions: ":hunter2@cache"}, {Sessions: "redis://:hunter2@cache"},
+		{Database: "host=db password=hunter2"},
+		{Database: "pawl:hunter2@db"},
+		{Database: "postgres://pawl:hunter2 x@db"},
+		{Database: "postgres://u:%zzhunter2@db"},
+		{Database: "postgres://u@db/x", Sessions: ":hunter2@cache"},
+		{Sessions: "redis://:hunter2@cache"},
 	} {
 		if err := g.Check(); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%+v: %v", g, err)

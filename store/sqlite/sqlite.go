@@ -99,10 +99,11 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 }
 
 func (o Options) now() time.Time {
+	now := time.Now
 	if o.Now != nil {
-		return o.Now()
+		now = o.Now
 	}
-	return time.Now()
+	return now()
 }
 
 // sameFile refuses a database that was put aside while it was being opened: what
