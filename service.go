@@ -169,10 +169,6 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Issuer == "":
 		return c, errors.New("pawl: Config.Issuer is missing: the public URL of this service")
-	case len(c.Audience) == 0:
-		return c, errors.New("pawl: Config.Audience is missing: who accepts the access tokens")
-	case slices.Contains(c.Audience, api.AdminAudience(c.Issuer)):
-		return c, fmt.Errorf("pawl: Config.Audience must not hold %q, which is for the administration alone: with it every resource server that is sent an administrator's token could administer; give the resource server another name", api.AdminAudience(c.Issuer))
 	case c.Sessions == nil || c.Users == nil || c.Keys == nil:
 		return c, errors.New("pawl: Config needs Sessions, Users and Keys")
 	case c.MasterKey.IsZero():
@@ -181,6 +177,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("pawl: Config.ResetTTL must not be negative")
 	case c.AuditRetention < 0:
 		return c, errors.New("pawl: Config.AuditRetention must not be negative")
+	}
+	if err := c.checkAudience(); err != nil {
+		return c, err
 	}
 	if c.SessionsPerUser == 0 {
 		c.SessionsPerUser = DefaultSessionsPerUser
@@ -220,6 +219,18 @@ func (c Config) withDefaults() (Config, error) {
 		c.Log = slog.Default()
 	}
 	return c, nil
+}
+
+// checkAudience refuses what would open the administration to a resource server.
+func (c Config) checkAudience() error {
+	admin := api.AdminAudience(c.Issuer)
+	switch {
+	case len(c.Audience) == 0:
+		return errors.New("pawl: Config.Audience is missing: who accepts the access tokens")
+	case slices.Contains(c.Audience, admin):
+		return fmt.Errorf("pawl: Config.Audience must not hold %q, which is for the administration alone: with it every resource server that is sent an administrator's token could administer; give the resource server another name", admin)
+	}
+	return nil
 }
 
 func (p Policy) withDefaults(noWindow bool) (Policy, error) {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,7 @@ func TestWhatATokenOpens(t *testing.T) {
 				t.Parallel()
 				s := startStaffed(t, withConfig(func(c *pawl.Config) { c.Audience = setting.audience(c.Issuer) }))
 				s.anna("reader")
+				s.http.Transport.(*http.Transport).DisableKeepAlives = false // there are many requests
 				for _, who := range []string{"id-root", "id-anna"} {
 					held := s.SignIn(who)
 					compact := held.AccessToken

@@ -3,11 +3,11 @@ import { createPawl, PawlError } from "./pawl.js";
 import { byId, say, tell } from "./dom.js";
 
 const pawl = createPawl();
-let administration; // its tokens are for /admin/api alone, and no other service is sent them
+let administration; // its tokens are for /admin/api alone: no other service is sent them
 
-/** Whose tokens open the path. */
+/** What has the tokens that open the path. */
 function opener(path) {
-  if (!path.startsWith("/admin/api/")) return pawl;
+  if (!path.startsWith("/admin/api/") || !pawl.session) return pawl;
   return (administration ??= createPawl({ audience: pawl.session.claims.iss + "/admin" }));
 }
 
