@@ -34,7 +34,7 @@ func size() (sessions, connections int) {
 	return 1500, 100
 }
 
-// TestListsThatAreNotRead: clients ask for the largest lists and do not read. The
+// SECURITY 54: clients ask for the largest lists and do not read. The
 // user's sessions are from before there was a limit.
 func TestListsThatAreNotRead(t *testing.T) {
 	if testing.Short() {

@@ -58,6 +58,18 @@ func Bench(b *testing.B, open Open) {
 			}
 		}
 	})
+	b.Run("End/a batch, one by one", func(b *testing.B) {
+		benchEnds(b, open, func(f *fixture, all []pawl.Session) {
+			for _, s := range all {
+				if ok, err := f.Sessions.End(f.ctx, s.SessionKey, api.ReasonSignedOut, noon); err != nil || !ok {
+					b.Fatal(ok, err)
+				}
+			}
+		})
+	})
+	b.Run("EndEach/a batch", func(b *testing.B) {
+		benchEnds(b, open, func(f *fixture, all []pawl.Session) { f.endEach(all[0].User, ids(all)...) })
+	})
 	b.Run("SweepPass", func(b *testing.B) {
 		f := newFixture(b, open)
 		Seed(b, f.Sessions, n, noon)
@@ -81,6 +93,17 @@ func parallel(b *testing.B, clients int, f func(worker, i int)) {
 		})
 	}
 	wg.Wait()
+}
+
+// benchEnds measures how a batch of one user's sessions is ended.
+func benchEnds(b *testing.B, open Open, end func(*fixture, []pawl.Session)) {
+	f := newFixture(b, open)
+	for i := 0; b.Loop(); i++ {
+		b.StopTimer()
+		all := f.many(fmt.Sprint("user ", i), pawl.EndBatch)
+		b.StartTimer()
+		end(f, all)
+	}
 }
 
 func benchRotate(b *testing.B, f *fixture, some []pawl.Session, clients int) {

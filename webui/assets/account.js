@@ -1,7 +1,7 @@
 // One's own account: who am I, where am I signed in, what happened.
 import { ask, byId, hour, joined, kind, list, made, reason, resting, say, sentence, slot, tell } from "./dom.js";
 import { reveals } from "./page.js";
-import { call, often, start, trying } from "./session.js";
+import { call, often, paged, start, trying } from "./session.js";
 
 const device = (s) => s.label || s.agent || say("unknown-device");
 const where = (s) => joined(s.label && s.agent, s.address);
@@ -33,9 +33,10 @@ function eventRow(e) {
 }
 
 let shown; // what is on the page
+const devices = paged("devices", "sessions", refresh);
 
 async function refresh() {
-  const [{ sessions }, { events }] = await Promise.all([call("GET", "/api/sessions"), call("GET", "/api/events")]);
+  const [sessions, { events }] = await Promise.all([devices.read("/api/sessions"), call("GET", "/api/events")]);
   const news = JSON.stringify([sessions, events]);
   if (news === shown) return; // whoever is in the list by keyboard stays there
   shown = news;

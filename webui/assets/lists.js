@@ -1,6 +1,6 @@
 // Keys, followers of the feed, and registered clients.
 import { ask, byId, joined, list, made, resting, say, sentence, slot, tell, time } from "./dom.js";
-import { call, trying } from "./session.js";
+import { call, paged, trying } from "./session.js";
 
 function keyRow(k) {
   const when = sentence("key-when", { from: time(k.signsFrom) });
@@ -30,8 +30,10 @@ export async function keys() {
   await showKeys();
 }
 
+let followed;
 export async function feed() {
-  const { followers } = await call("GET", "/admin/api/feed");
+  followed ??= paged("feed", "followers", feed);
+  const followers = await followed.read("/admin/api/feed");
   byId("feed-none").hidden = followers.length > 0;
   list("feed", followers.map((f) => {
     const late = !f.currentAt || f.behindSeconds > 3;
@@ -44,8 +46,10 @@ export async function feed() {
   }));
 }
 
+let registered;
 export async function clients() {
-  const { clients: all } = await call("GET", "/admin/api/clients");
+  registered ??= paged("clients", "clients", clients);
+  const all = await registered.read("/admin/api/clients");
   byId("clients-none").hidden = all.length > 0;
   list("clients", all.map((c) => made("thing", {
     name: c.id, detail: c.scopes.join(", "), when: sentence("client-when", { time: time(c.createdAt) }),

@@ -78,3 +78,30 @@ export function often(seconds, f) {
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void trying(f); });
   addEventListener("pageshow", (e) => { if (e.persisted) void trying(f); });
 }
+
+/**
+ * Makes a list of the API that comes in pages: `read` gives the pages that are shown,
+ * joined, and its button shows one more by `show`.
+ */
+export function paged(id, member, show) {
+  let shown = 1;
+  const button = byId(id + "-more");
+  button.addEventListener("click", () => trying(async () => {
+    shown++;
+    await show();
+  }));
+  return {
+    first: () => (shown = 1),
+    async read(path) {
+      const all = [];
+      let next;
+      for (let i = 0; i < shown && (i === 0 || next); i++) {
+        const page = await call("GET", path + (next ? "?" + new URLSearchParams({ after: next }) : ""));
+        all.push(...page[member]);
+        next = page.next;
+      }
+      button.hidden = !next;
+      return all;
+    },
+  };
+}

@@ -1,6 +1,6 @@
 // Finding people, and what an administrator does to them.
 import { ask, byId, joined, list, made, resting, say, sentence, slot, tell, time } from "./dom.js";
-import { call, trying } from "./session.js";
+import { call, paged, trying } from "./session.js";
 
 const path = (u) => "/admin/api/users/" + encodeURIComponent(u.id);
 const name = (u) => u.userId || u.id;
@@ -8,6 +8,7 @@ const because = (why) => "?" + new URLSearchParams({ why });
 
 let next; // the page after the one that is shown
 let person; // who is looked at
+let theirs; // sessions
 
 function userRow(u) {
   const row = made("user", {
@@ -35,6 +36,7 @@ async function find(after) {
 async function open(id) {
   person = await call("GET", "/admin/api/users/" + encodeURIComponent(id));
   byId("offer").hidden = true;
+  theirs.first();
   await show();
   byId("person").hidden = false;
   byId("person-title").focus();
@@ -45,7 +47,7 @@ async function show() {
   byId("person-detail").textContent = joined(say("subject", { sub: person.id }), person.roles.join(", "), person.disabled && say("disabled"));
   byId("person-disable").textContent = say(person.disabled ? "enable" : "disable");
   byId("person-disable").classList.toggle("danger", !person.disabled);
-  const { sessions } = await call("GET", path(person) + "/sessions");
+  const sessions = await theirs.read(path(person) + "/sessions");
   list("person-sessions", sessions.length ? sessions.map(sessionRow) : [nothing()]);
 }
 
@@ -116,6 +118,7 @@ let ready = false;
 export async function users() {
   if (!ready) {
     ready = true;
+    theirs = paged("person-sessions", "sessions", show);
     byId("find").addEventListener("submit", (e) => {
       e.preventDefault();
       void trying(() => find());
