@@ -190,4 +190,3 @@ func TestListsHaveTheirFirstPage(t *testing.T) {
 		t.Error(a.body)
 	}
 }
-
