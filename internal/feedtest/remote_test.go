@@ -50,6 +50,7 @@ func newWorld(t *testing.T, change ...func(*pawl.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memory.New()}
 	w.Server = pawltest.NewServer(t, pawltest.WithConfig(func(c *pawl.Config) {
+		c.SessionsPerUser = -1             // a test signs in all the while
 		c.Policy.AccessTTL = 3 * time.Hour // longer than any cut
 		c.Sessions = w.store
 		for _, f := range change {

@@ -201,7 +201,8 @@ func (s *Store) List(ctx context.Context, user string, after pawl.ListPlace, lim
 		}
 	}
 	piece, mark, _, err := readUser(user, s.do(ctx, call{
-		pageScript, []string{s.layout.user(user), s.layout.everyone(partition(user))},
+		pageScript,
+		[]string{s.layout.user(user), s.layout.everyone(partition(user))},
 		[]string{decimal(millis(after.Created)), sid, strconv.Itoa(limit)},
 	}), false)
 	if err != nil {
