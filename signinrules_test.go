@@ -411,6 +411,7 @@ func TestAChangeOfPasswordIsOneGuess(t *testing.T) {
 			f := newFixture(t, change)
 			mine, other := f.login(), f.login()
 			ask := func(who *token.Access, current, next string) error {
+				f.advance(5 * time.Second) // changes in one second wait for the next
 				_, err := f.ChangePassword(t.Context(), who, current, next)
 				return err
 			}
