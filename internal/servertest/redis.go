@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,17 +104,35 @@ func Follow(replica, primary *Redis) {
 	replica.awaitReplication("master_link_status:up")
 }
 
-// AwaitCopied waits until a replica has all that the server has.
+// AwaitCopied waits until a replica has all that the server has when it is called:
+// under load none has all that it has at any one moment.
 func (r *Redis) AwaitCopied() {
 	r.t.Helper()
+	first := -1
 	Await(r.t, func() error {
 		out, err := redisCLI(r.t, r.Addr, "INFO", "replication")
-		offset := regexp.MustCompile(`master_repl_offset:(\d+)`).FindStringSubmatch(out)
-		if err == nil && (offset == nil || !regexp.MustCompile(`slave\d+:.*state=online,offset=`+offset[1]+`,`).MatchString(out)) {
-			err = fmt.Errorf("no replica has everything yet:\n%s", out)
+		if err != nil {
+			return err
 		}
-		return err
+		if first < 0 {
+			first = offset(out, `master_repl_offset:(\d+)`)
+		}
+		if first < 0 || offset(out, `slave\d+:.*state=online,offset=(\d+)`) < first {
+			return fmt.Errorf("no replica has everything up to %d yet:\n%s", first, out)
+		}
+		return nil
 	})
+}
+
+// offset returns the largest of what INFO says by the pattern; -1: none.
+func offset(info, pattern string) int {
+	largest := -1
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(info, -1) {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			largest = max(largest, n)
+		}
+	}
+	return largest
 }
 
 // KeepFromReplicas has the server give no replica a copy for a long time: one that
