@@ -31,13 +31,17 @@ func (h *house) changed(ctx, run context.Context, j *jar) string {
 	return reason
 }
 
+// mostSwaps bounds how often a change is tried the other way round. These nodes share
+// no Throttle, so that each answer that is lost after the hash was set costs one.
+const mostSwaps = 20
+
 // changePassword changes it from one of the two to the other, whichever it is: a
 // change of another session's may have been the last. A first try whose answer was
 // lost has ended its own access token, too: a new one is asked for.
 func (j *jar) changePassword(ctx context.Context) reply {
 	one := rand.N(2)
 	in := api.PasswordRequest{CurrentPassword: passwords[one], NewPassword: passwords[1-one]}
-	swapped := false
+	swaps := 0
 	for {
 		r := j.h.insist(ctx, http.MethodPost, "/api/password", bearer(j.access), in)
 		switch {
@@ -47,8 +51,8 @@ func (j *jar) changePassword(ctx context.Context) reply {
 			j.access = r.tokens.AccessToken
 			return r
 		case r.status == http.StatusConflict: // the try before it came late
-		case r.status == http.StatusUnauthorized && r.problem.Code == api.CodeInvalidCredentials && !swapped:
-			swapped = true
+		case r.status == http.StatusUnauthorized && r.problem.Code == api.CodeInvalidCredentials && swaps < mostSwaps:
+			swaps++
 			in.CurrentPassword, in.NewPassword = in.NewPassword, in.CurrentPassword
 		case r.status == http.StatusUnauthorized && r.problem.Reason == api.ReasonPasswordChanged:
 			j.newKey()

@@ -51,7 +51,7 @@ By itself it starts this program as a server, on loopback, with people and data 
     mixed    a working day of each client: 320 checks, 16 reissues, a sign-out,
              its effect, a sign-in
 
-Refused are answers that say when to come back, 503 and 429; a client then waits so long, 5 s at most. With --url, sessions are signed out again at the end.
+Refused are answers that say when to come back, 503 and 429; a client then waits so long, 5 s at most. With --url, sessions are signed out again at the end; an account may sign in 100 times in 15 minutes there by default (sign_ins_per_account), so that more clients need --users.
 
 Examples:
 

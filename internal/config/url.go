@@ -51,10 +51,11 @@ func (u URL) authority() string {
 const unreadable = "…"
 
 var (
-	plainName = regexp.MustCompile(`^[\w./\\-]*$`)          // a path or a word
-	aScheme   = regexp.MustCompile(`^[A-Za-z][\w+.-]*$`)    // RFC 3986 §3.1
-	aHost     = regexp.MustCompile(`^[\w.-]*(:\d*)?$`)      // and its port
-	aLiteral  = regexp.MustCompile(`^\[[\w:.%]*\](:\d*)?$`) // an IPv6 address
+	plainName = regexp.MustCompile(`^[\w./\\-]*$`)                   // a path or a word
+	aScheme   = regexp.MustCompile(`^[A-Za-z][\w+.-]*$`)             // RFC 3986 §3.1
+	aHost     = regexp.MustCompile(`^[\w.-]*(:\d*)?$`)               // and its port
+	aLiteral  = regexp.MustCompile(`^\[[\w:.%]*\](:\d*)?$`)          // an IPv6 address
+	aKeyword  = regexp.MustCompile(`(?i)(^|[\s&;'"])\w*pass\w*\s*=`) // as libpq has them; within a path it is a name
 	hushed    = regexp.MustCompile(`pass|pwd|secret|token|credential`)
 )
 
@@ -70,7 +71,7 @@ func (u URL) String() string {
 	case !ok || !aScheme.MatchString(scheme):
 		return unreadable
 	case u.Scheme() == "sqlite":
-		if strings.ContainsAny(rest, "?#") || between(rest, ":", "@") || between(strings.ToLower(rest), "pass", "=") {
+		if strings.ContainsAny(rest, "?#") || between(rest, ":", "@") || aKeyword.MatchString(rest) {
 			return scheme + "://" + unreadable
 		}
 		return text

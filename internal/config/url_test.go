@@ -24,6 +24,7 @@ func TestURLsShowNoPassword(t *testing.T) {
 		"rediss://cache:6379":                                  "rediss://cache:6379",
 		"sqlite:///srv/a@b/pawl.db":                            "sqlite:///srv/a@b/pawl.db",
 		"sqlite:///srv/my files/pawl.db":                       "sqlite:///srv/my files/pawl.db",
+		"sqlite:///srv/password_ttl=10m/pawl.db":               "sqlite:///srv/password_ttl=10m/pawl.db",
 		"nonsense":                                             "nonsense",
 		"/srv/pawl/pawl.db":                                    "/srv/pawl/pawl.db",
 	} {
