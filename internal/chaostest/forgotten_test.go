@@ -12,7 +12,7 @@ import (
 const amnesiac = "amnesiac"
 
 func (s *saboteur) EndAgain(ctx context.Context, e pawl.LoggedEnd, unlogged bool) (bool, error) {
-	if s.how == amnesiac {
+	if s.how == amnesiac || s.how == revenant { // else nodes would mend it before it is seen
 		return false, nil
 	}
 	return s.SessionStore.EndAgain(ctx, e, unlogged)

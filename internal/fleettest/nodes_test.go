@@ -116,6 +116,7 @@ func anyNodeServes(t *testing.T, h *house) {
 // SECURITY 26: what one node ends, the guards of the others refuse; how long
 // that takes is measured.
 func endsAreFelt(t *testing.T, h *house) {
+	h.settings = append(h.settings, "--sign-ins-per-account", "0") // each round is one
 	nodes := h.start(2)
 	h.pawl(password+"\n", "user", "add", "ann", "--password-stdin")
 	rounds := 30

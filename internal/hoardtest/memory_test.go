@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/pawlauth/pawl"
+	"github.com/pawlauth/pawl/api"
 	"github.com/pawlauth/pawl/store/sqlite"
 	"github.com/pawlauth/pawl/store/storetest"
 )
@@ -69,6 +70,7 @@ type server struct {
 	pid   int
 	user  string // subject of an administrator
 	token string // of theirs
+	admin string // of theirs, for the administration
 }
 
 // hoard opens connections, asks for the path on each of them, reads the status and
@@ -85,7 +87,11 @@ func (s *server) hoard(path string, connections int) (peak int) {
 		defer func() { _ = c.Close() }()
 		_ = c.(*net.TCPConn).SetReadBuffer(4 << 10) // what the network's buffers take is not the server's memory
 		asking.Go(func() {
-			_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, s.token)
+			token := s.token
+			if strings.HasPrefix(path, "/admin/") {
+				token = s.admin
+			}
+			_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
 			status := make([]byte, len("HTTP/1.1 200"))
 			_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 			if err == nil {
@@ -197,17 +203,23 @@ func (s *server) await(said *bytes.Buffer) {
 
 func (s *server) signIn() {
 	s.t.Helper()
-	body := strings.NewReader(`{"userId":"root","password":"` + password + `","delivery":"body"}`)
-	r, err := http.Post("http://"+s.addr+"/api/login", "application/json", body)
+	in := s.tokens("/api/login", `{"userId":"root","password":"`+password+`","delivery":"body"}`)
+	s.token = in.AccessToken
+	s.admin = s.tokens("/api/reissue", `{"refreshToken":"`+in.RefreshToken+`","audience":"http://`+s.addr+`/admin"}`).AccessToken
+}
+
+// tokens posts to the path, and returns the tokens of the answer.
+func (s *server) tokens(path, body string) (in api.Tokens) {
+	s.t.Helper()
+	r, err := http.Post("http://"+s.addr+path, "application/json", strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = r.Body.Close() }()
-	var in struct{ AccessToken string }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.StatusCode != http.StatusOK {
-		s.t.Fatal(r.Status, err)
+		s.t.Fatal(path, r.Status, err)
 	}
-	s.token = in.AccessToken
+	return in
 }
 
 // fill writes what makes lists large: sessions of one user, users with as many

@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pawlauth/pawl"
@@ -45,7 +47,12 @@ func endOfEach(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, 
 	return len(ended) > 0, err
 }
 
+// endOfNone confirms what the caller finds ended, as the service does: a session
+// that no end has reached yet is none.
 func endOfNone(ctx context.Context, s *postgres.Store, rec pawl.Session) (bool, error) {
+	if got, mark, err := s.Get(ctx, rec.SessionKey); err != nil || got.Live(mark, rec.Created) {
+		return false, cmp.Or(err, errors.New("it was not ended"))
+	}
 	ended, err := s.EndEach(ctx, rec.User, nil, api.ReasonSignedOut, noon)
 	return len(ended) > 0, err
 }
