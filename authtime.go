@@ -32,6 +32,7 @@ func (s *Service) stampable(ctx context.Context, mark Mark) error {
 	return pause(ctx, min(mark.NotBefore.Sub(s.now()), aheadBy))
 }
 
+// pause waits, unless ctx ends first, whose error it returns.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

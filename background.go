@@ -150,6 +150,9 @@ func (s *Service) sweepOnce(ctx context.Context) error {
 	})
 }
 
+// breath is the pause between batches, so that requests come first.
+const breath = 10 * time.Millisecond
+
 // inBatches calls f until it finds no more to delete.
 func inBatches(ctx context.Context, f func() (deleted int, err error)) error {
 	for {
@@ -157,19 +160,9 @@ func inBatches(ctx context.Context, f func() (deleted int, err error)) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := breathe(ctx); err != nil {
+		if err := pause(ctx, breath); err != nil {
 			return err
 		}
-	}
-}
-
-// breathe pauses between batches, so that requests come first.
-func breathe(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(10 * time.Millisecond):
-		return nil
 	}
 }
 

@@ -101,7 +101,7 @@ func (d *decoys) learn(ctx context.Context, users UserLister) error {
 		if after, err = page[len(page)-1].SortKey(); err != nil {
 			return err
 		}
-		if err := breathe(ctx); err != nil {
+		if err := pause(ctx, breath); err != nil {
 			return err
 		}
 	}
@@ -135,10 +135,8 @@ func (s *Service) learnHashes(ctx context.Context) {
 				return
 			}
 			failing = s.noteTrouble("count the kinds of stored hashes", failing, err)
-			select {
-			case <-ctx.Done():
+			if pause(ctx, min(max((s.elapsed()-began)*learnShare, learnSoon), learnLater)) != nil {
 				return
-			case <-time.After(min(max((s.elapsed()-began)*learnShare, learnSoon), learnLater)):
 			}
 		}
 	})

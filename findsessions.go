@@ -2,7 +2,6 @@ package pawl
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/netip"
 	"slices"
@@ -137,8 +136,7 @@ func parseListPlace(cursor string) (p ListPlace, err error) {
 	}
 	created, id, _ := strings.Cut(cursor, ".")
 	ms, err := strconv.ParseInt(created, 36, 64)
-	raw, idErr := base64.RawURLEncoding.DecodeString(id)
-	if err != nil || idErr != nil || len(raw) != 16 || base64.RawURLEncoding.EncodeToString(raw) != id {
+	if _, known := token.ParseSessionID(id); err != nil || !known {
 		return p, api.ErrInvalidRequest.With("The cursor is not known any more. Begin without one.")
 	}
 	return ListPlace{Created: time.UnixMilli(ms).UTC(), ID: id}, nil

@@ -110,11 +110,11 @@ type SessionStore interface {
 
 	// Create stores a new session. seen is the Mark that the caller read before
 	// it checked the person's credentials: if its version has moved, ErrEnded.
-	// If limit > 0 (otherwise there is none) and the user has that many live sessions at s.Created, the
-	// ones created first are ended, reason session_limit, and returned: at most
-	// EndBatch of them, so that a user who has had more for long (the limit is new)
-	// comes down to it by several sign-ins. ErrConflict if the session exists. All
-	// of it is one atomic step.
+	// If limit > 0 (otherwise there is none) and the user has that many live sessions
+	// at s.Created, the ones created first are ended, reason session_limit, and
+	// returned: at most EndBatch of them, so that a user who has had more for long
+	// (the limit is new) comes down to it by several sign-ins. ErrConflict if the
+	// session exists. All of it is one atomic step.
 	Create(ctx context.Context, s Session, seen Mark, limit int) (evicted []Session, err error)
 
 	// Get reads a session, ended or not, and the user's mark, both of the same

@@ -17,8 +17,15 @@ func OriginProof(r *http.Request) error {
 			return nil
 		}
 	}
-	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+	if HasScheme(r.Header.Get("Authorization"), "Bearer") {
 		return nil
 	}
 	return ErrCrossSite.With("Nothing shows that the request comes from an allowed origin. Outside a browser, add the header Pawl-Request: 1; with curl: -H 'Pawl-Request: 1'")
+}
+
+// HasScheme reports whether the value of an Authorization header is of the
+// scheme, in whatever case (RFC 9110 section 11.1).
+func HasScheme(authorization, scheme string) bool {
+	is, _, _ := strings.Cut(authorization, " ")
+	return strings.EqualFold(is, scheme)
 }

@@ -100,10 +100,10 @@ func Bearer(r *http.Request) (string, error) {
 	default:
 		return "", api.ErrInvalidRequest.With("The request carries two Authorization headers. Send one.")
 	}
-	scheme, value, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !api.HasScheme(values[0], "Bearer") {
 		return "", nil
 	}
+	_, value, _ := strings.Cut(values[0], " ")
 	value = strings.TrimLeft(value, " ")
 	if value == "" {
 		return "", api.ErrInvalidRequest.With("The Authorization header must be: Bearer, a space, and the access token.")

@@ -83,10 +83,7 @@ func (s *server) admit(h http.Header, r *http.Request, ru rule) (pawl.Actor, err
 	return pawl.Actor{}, api.ErrAccessDenied.With("This is for registered clients only: authenticate with HTTP Basic.")
 }
 
-func isBasic(authorization string) bool {
-	scheme, _, _ := strings.Cut(authorization, " ")
-	return strings.EqualFold(scheme, "Basic")
-}
+func isBasic(authorization string) bool { return api.HasScheme(authorization, "Basic") }
 
 func (s *server) admitClient(r *http.Request, authorization, scope string) (pawl.Actor, error) {
 	id, secret, ok := basicCredentials(authorization)

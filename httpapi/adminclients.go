@@ -19,11 +19,7 @@ func clientInfo(c pawl.RegisteredClient) api.ClientInfo {
 }
 
 func listClients(c *call, _ none) (any, error) {
-	limit, err := c.query().limit(pageMost)
-	if err != nil {
-		return nil, err
-	}
-	after, err := c.query().place()
+	after, limit, err := c.query().placed(pageMost)
 	if err != nil {
 		return nil, err
 	}

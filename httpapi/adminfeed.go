@@ -11,11 +11,7 @@ func (s *server) mountAdminFeed() {
 }
 
 func listFollowers(c *call, _ none) (any, error) {
-	limit, err := c.query().limit(pageMost)
-	if err != nil {
-		return nil, err
-	}
-	after, err := c.query().place()
+	after, limit, err := c.query().placed(pageMost)
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,7 @@ func (s *server) mountAdminUsers() {
 
 func listUsers(c *call, _ none) (any, error) {
 	q := c.query()
-	limit, err := q.limit(pageDefault)
-	if err != nil {
-		return nil, err
-	}
-	after, err := q.place()
+	after, limit, err := q.placed(pageDefault)
 	if err != nil {
 		return nil, err
 	}

@@ -16,30 +16,6 @@ import (
 // itself, so that an address proves nothing.
 const gatewayHeader = "Pawl-Gateway"
 
-// The least of a gateway's secret. 32 characters are what 24 random bytes are in
-// base64; the different ones keep out what was typed to fill the length.
-const (
-	minGatewaySecret    = 32
-	minGatewayDifferent = 10
-)
-
-// CheckGatewaySecret says why a text cannot be a gateway's secret, without
-// quoting it: it must have 32 characters of visible ASCII at least, as random as
-// "openssl rand -base64 32" makes them.
-func CheckGatewaySecret(secret string) error {
-	different := map[byte]bool{}
-	for _, c := range []byte(secret) {
-		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return errors.New("holds a character that gateways cannot send unchanged; take what \"openssl rand -base64 32\" prints")
-		}
-		different[c] = true
-	}
-	if len(secret) < minGatewaySecret || len(different) < minGatewayDifferent {
-		return fmt.Errorf("has %d characters, %d different ones; a secret of a gateway has %d at least, at random: take what \"openssl rand -base64 32\" prints", len(secret), len(different), minGatewaySecret)
-	}
-	return nil
-}
-
 // gateways knows the secrets by which gateways prove themselves. It is safe for
 // concurrent use.
 type gateways struct {
@@ -53,7 +29,7 @@ func newGateways(o Options) (*gateways, error) {
 	}
 	g := &gateways{}
 	for i, secret := range o.GatewaySecrets {
-		if err := CheckGatewaySecret(secret); err != nil {
+		if err := api.CheckGatewaySecret(secret); err != nil {
 			return nil, fmt.Errorf("httpapi: GatewaySecrets[%d] %w", i, err)
 		}
 		g.sums = append(g.sums, sha256.Sum256([]byte(secret)))

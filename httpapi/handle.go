@@ -115,10 +115,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func tokenSent(r *http.Request) bool {
-	isBearer := func(v string) bool {
-		scheme, _, _ := strings.Cut(v, " ")
-		return strings.EqualFold(scheme, "Bearer")
-	}
+	isBearer := func(v string) bool { return api.HasScheme(v, "Bearer") }
 	return slices.ContainsFunc(r.Header.Values("Authorization"), isBearer) || strings.Contains(r.Header.Get("Cookie"), api.InsecureCookieName+"=")
 }
 

@@ -41,7 +41,7 @@ type Options struct {
 	// on to the client, and the client's method to it (docs/gateways.md).
 	VerifyReissue bool
 	// GatewaySecrets are what a gateway may send to /api/verify in Pawl-Gateway, as
-	// CheckGatewaySecret has them. Several are for the time in which one takes the
+	// api.CheckGatewaySecret has them. Several are for the time in which one takes the
 	// place of another. A request with any other is refused with 403.
 	GatewaySecrets []string
 	// AdminElsewhere leaves /admin/api out of what New makes: NewAdmin serves it,

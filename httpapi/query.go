@@ -129,6 +129,15 @@ func (q query) network(name string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// placed is page where the cursor was written by writePlace.
+func (q query) placed(def int) (after string, limit int, err error) {
+	if limit, err = q.limit(def); err != nil {
+		return "", 0, err
+	}
+	after, err = q.place()
+	return after, limit, err
+}
+
 // place reads a cursor that writePlace wrote.
 func (q query) place() (string, error) {
 	b, err := token.DecodeBase64URL(q.Get("after"))

@@ -46,9 +46,10 @@ func (s *server) mountVerify() {
 	}))
 }
 
-// verify says in headers who it is, which is 204, or refuses: 401; 403 for a gateway whose secret is
-// wrong; with reissue also 403 for what another site sent, and 503. nginx makes a 500 of anything else. The body of a
-// refusal does not get through nginx: code and reason are in headers too.
+// verify says in headers who it is, which is 204, or refuses: 401; 403 for a gateway
+// whose secret is wrong; with reissue also 403 for what another site sent, and 503.
+// nginx makes a 500 of anything else. The body of a refusal does not get through
+// nginx: code and reason are in headers too.
 func (c *call) verify(look func(*call) (*token.Access, error)) error {
 	a, err := look(c)
 	h := c.w.Header()

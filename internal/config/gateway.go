@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pawlauth/pawl/httpapi"
+	"github.com/pawlauth/pawl/api"
 )
 
 // GatewaySecrets are the secrets by which gateways prove themselves: one, or two
@@ -41,7 +41,7 @@ func (c *Config) CheckServing() error {
 func (c *Config) checkGateway(bad complain) {
 	secrets := c.GatewaySecrets()
 	for i, secret := range secrets {
-		if err := httpapi.CheckGatewaySecret(secret); err != nil {
+		if err := api.CheckGatewaySecret(secret); err != nil {
 			bad("gateway_secret", c.GatewaySecret, "%v", err)
 		} else if slices.Contains(secrets[:i], secret) {
 			bad("gateway_secret", c.GatewaySecret, "holds the same secret twice; remove one of them")

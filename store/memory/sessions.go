@@ -282,7 +282,7 @@ func (s *Store) List(ctx context.Context, user string, after pawl.ListPlace, lim
 	if err := ctx.Err(); err != nil {
 		return nil, pawl.Mark{}, err
 	}
-	if after.ID != "" && len(after.ID) != 22 {
+	if _, ok := token.ParseSessionID(after.ID); !ok && after.ID != "" {
 		return nil, pawl.Mark{}, pawl.ErrNotFound
 	}
 	from := &pawl.Session{SessionKey: pawl.SessionKey{ID: after.ID}, Created: whole(after.Created, time.Millisecond)}

@@ -95,7 +95,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{layout: newLayout(u.prefix), o: o.with(u.replicas), id: rand.Text(), nudges: make(chan struct{}, 1)}
-	s.replicas.want = s.o.Replicas
+	s.replicas.want, s.sweep.long = s.o.Replicas, longWalk
 	s.links.by, u.option.DialCtxFn = s.o.Dial, s.links.dial
 	if s.client, err = rueidis.NewClient(u.option); err != nil {
 		return nil, unreachable(u.option.InitAddress, err)

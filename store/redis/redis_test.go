@@ -46,8 +46,8 @@ func opening(address string) storetest.Open {
 	return func(t testing.TB) storetest.Backend {
 		address := fresh(t, address)
 		return storetest.Backend{
-			Node:   storetest.Node{Sessions: openAt(t, address)},
-			Second: storetest.Node{Sessions: openAt(t, address)},
+			Node:   storetest.Node{Sessions: redis.Restless(openAt(t, address))},
+			Second: storetest.Node{Sessions: redis.Restless(openAt(t, address))},
 		}
 	}
 }

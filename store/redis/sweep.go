@@ -22,7 +22,8 @@ type sweeping struct {
 	before time.Time
 	at     place
 	begun  time.Time
-	rest   time.Time // no other walk begins before
+	rest   time.Time     // no other walk begins before
+	long   time.Duration // a walk that takes longer is followed by a rest
 }
 
 const (
@@ -30,8 +31,8 @@ const (
 	// one does.
 	leaseLife = 90 * time.Second
 	logStep   = 200 // entries of a log looked at by one script
-	// A walk that takes longer than longWalk is followed by a rest of restFactor
-	// times as long, so that sweeping never takes more than a small part of the
+	// A walk that takes longer than longWalk is followed by a rest of restFactor times as
+	// long, so that sweeping never takes more than a small part of the
 	// server's time.
 	longWalk   = time.Second
 	restFactor = 10
@@ -83,7 +84,7 @@ func (s *Store) beginWalk(ctx context.Context) (begun bool, err error) {
 func (s *Store) endWalk(ctx context.Context) error {
 	w := &s.sweep
 	now, err := s.Now(ctx)
-	if took := now.Sub(w.begun); err == nil && took > longWalk {
+	if took := now.Sub(w.begun); err == nil && took > w.long {
 		w.rest = now.Add(restFactor * took)
 	}
 	w.begun, w.at = now, place{}
