@@ -48,8 +48,8 @@ func (s *Store) level(ctx context.Context, marks [partitions]pawl.Mark, reason s
 			return pawl.Mark{}, err
 		}
 	}
-	strike := call{strikeScript, []string{s.layout.ending()}, []string{decimal(millis(begun))}}
-	return mark, fault(s.replicated(ctx, strike).Error())
+	strike := call{strikeScript, []string{s.layout.ending(), s.layout.everyone(home)}, []string{decimal(millis(begun))}}
+	return mark, fault(s.replicated(ctx, home, strike).Error())
 }
 
 // raiseTo moves everyone's mark in each partition to the one given, and logs it
@@ -79,7 +79,7 @@ func (s *Store) bump(ctx context.Context, note, reason string, at time.Time) (ma
 	}
 	args := []string{decimal(seconds(at)), reason}
 	noted := call{bumpScript, []string{s.layout.everyone(home), s.layout.ending()}, append(args[:2:2], note)}
-	if _, err := moved(home, s.replicated(ctx, noted)); err != nil {
+	if _, err := moved(home, s.replicated(ctx, home, noted)); err != nil {
 		return marks, fault(err)
 	}
 	return marks, s.everywhere(ctx, home+1, func(p int) call {
@@ -111,7 +111,7 @@ func (s *Store) everywhere(ctx context.Context, first int, c func(p int) call, t
 	return joined(errs[:])
 }
 
-// awaitPartitions is awaitKey for partitions, some at a time. One server has them
+// awaitPartitions is awaitPartition for several, some at a time. One server has them
 // all.
 func (s *Store) awaitPartitions(ctx context.Context, due []int, errs *[partitions]error) {
 	if !s.clustered() && len(due) > 0 {
@@ -122,7 +122,7 @@ func (s *Store) awaitPartitions(ctx context.Context, due []int, errs *[partition
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(due); i += workers {
-				errs[due[i]] = fault(s.awaitKey(ctx, s.layout.log(due[i])))
+				errs[due[i]] = fault(s.awaitPartition(ctx, due[i]))
 			}
 		})
 	}

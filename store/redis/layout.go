@@ -65,7 +65,7 @@ func (l *layout) key(partition int, what string) string {
 const home = 0
 
 func (l *layout) user(user string) string  { return l.key(partition(user), "u:"+user) }
-func (l *layout) everyone(p int) string    { return l.key(p, "everyone") } // hash: m, the mark; l, the latest auth_time
+func (l *layout) everyone(p int) string    { return l.key(p, "everyone") } // hash: m, the mark; l, the latest auth_time; w, which nothing reads (scripts/lib.lua)
 func (l *layout) register(p int) string    { return l.key(p, "users") }    // stream of the users who have a hash
 func (l *layout) log(p int) string         { return l.key(p, "log") }      // stream of revocations
 func (l *layout) head(p int) string        { return l.key(p, "head") }     // id of the newest entry ever

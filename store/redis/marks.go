@@ -30,7 +30,7 @@ func (s *Store) endUser(ctx context.Context, user, keep, reason string, at, notB
 		kept = "" // it names no session
 	}
 	p := partition(user)
-	r, err := s.replicated(ctx, call{
+	r, err := s.replicated(ctx, p, call{
 		endUserScript,
 		[]string{s.layout.user(user), s.layout.everyone(p), s.layout.register(p), s.layout.log(p), s.layout.head(p)},
 		[]string{

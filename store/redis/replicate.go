@@ -9,14 +9,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
+var witnessScript = newScript("witness")
+
 // Ends wait for replicas, so that a primary that is lost right after the answer
 // does not take them with it. WAIT holds up its connection, so these have their own.
 
 // replicated runs a script that ends something, and waits until replicas have it.
 // Where the script finds the end made already it waits all the same: the first
 // answer may have been lost before a replica had it. WAIT covers all that the
-// primary had written when the connection's last command was done.
-func (s *Store) replicated(ctx context.Context, c call) rueidis.RedisResult {
+// primary had written when the connection last wrote; Redis takes any command for
+// a write there, and Valkey does not, so that each of these scripts writes.
+func (s *Store) replicated(ctx context.Context, p int, c call) rueidis.RedisResult {
 	if err := ctx.Err(); err != nil {
 		return rueidis.NewErrorResult(err)
 	}
@@ -26,7 +29,7 @@ func (s *Store) replicated(ctx context.Context, c call) rueidis.RedisResult {
 	r, awaited := s.here(ctx, c)
 	if elsewhere(r.Error()) { // so nothing was done; the client knows the way
 		if r = s.do(ctx, c); r.Error() == nil {
-			awaited = s.awaitKey(ctx, c.keys[0])
+			awaited = s.awaitPartition(ctx, p)
 		}
 	}
 	if awaited != nil {
@@ -65,18 +68,18 @@ func elsewhere(err error) bool {
 	return to || ask || e.IsTryAgain()
 }
 
-// awaitKey waits until replicas have what was written to a key on whatever
-// connection. The primary that has the key need not be the one that the client
+// awaitPartition waits until replicas have what was written in a partition on
+// whatever connection. The primary that has it need not be the one that the client
 // takes for it: its slot may be moving.
-func (s *Store) awaitKey(ctx context.Context, key string) error {
+func (s *Store) awaitPartition(ctx context.Context, p int) error {
 	if !s.waits() {
 		return nil
 	}
 	conn, put := s.client.Dedicate()
-	err, awaited := s.awaitAt(ctx, conn, key, false)
+	err, awaited := s.awaitAt(ctx, conn, p, false)
 	put()
 	for tries := 0; elsewhere(err) && tries < moveTries; tries++ {
-		if err, awaited = s.awaitAsked(ctx, key, err); !elsewhere(err) {
+		if err, awaited = s.awaitAsked(ctx, p, err); !elsewhere(err) {
 			break
 		}
 		select {
@@ -93,7 +96,7 @@ func (s *Store) awaitKey(ctx context.Context, key string) error {
 
 // awaitAsked waits at the node to which the answer err leads, or else at the one
 // that the client takes for the right one by now.
-func (s *Store) awaitAsked(ctx context.Context, key string, err error) (refused, awaited error) {
+func (s *Store) awaitAsked(ctx context.Context, p int, err error) (refused, awaited error) {
 	e, _ := rueidis.IsRedisErr(err)
 	addr, ask := e.IsAsk()
 	if !ask {
@@ -105,18 +108,19 @@ func (s *Store) awaitAsked(ctx context.Context, key string, err error) (refused,
 	}
 	conn, put := client.Dedicate()
 	defer put()
-	return s.awaitAt(ctx, conn, key, ask)
+	return s.awaitAt(ctx, conn, p, ask)
 }
 
-// awaitAt waits at one node: refused is why it does not have the key.
-func (s *Store) awaitAt(ctx context.Context, conn rueidis.DedicatedClient, key string, asking bool) (refused, awaited error) {
+// awaitAt waits at one node: refused is why it does not have the partition.
+func (s *Store) awaitAt(ctx context.Context, conn rueidis.DedicatedClient, p int, asking bool) (refused, awaited error) {
 	b := conn.B()
 	if asking {
 		if err := conn.Do(ctx, b.Asking().Build()).Error(); err != nil {
 			return err, nil
 		}
 	}
-	both := conn.DoMulti(ctx, b.Exists().Key(key).Build(), b.Role().Build())
+	write := call{witnessScript, []string{s.layout.everyone(p)}, nil}
+	both := conn.DoMulti(ctx, write.byText(b), b.Role().Build())
 	if err := both[0].Error(); err != nil {
 		return err, nil
 	}

@@ -85,7 +85,7 @@ func (s *Store) Create(ctx context.Context, rec pawl.Session, seen pawl.Mark, li
 	}
 	evicted, err := created(rec.User, r)
 	if len(evicted) > 0 {
-		if err := s.awaitKey(ctx, s.layout.log(p)); err != nil {
+		if err := s.awaitPartition(ctx, p); err != nil {
 			return nil, fault(err)
 		}
 	}
@@ -160,7 +160,7 @@ func (s *Store) End(ctx context.Context, k pawl.SessionKey, reason string, at ti
 
 func (s *Store) end(ctx context.Context, user, sid, reason string, at time.Time, when string) (bool, error) {
 	p := partition(user)
-	ended, err := s.replicated(ctx, call{
+	ended, err := s.replicated(ctx, p, call{
 		endScript,
 		[]string{s.layout.user(user), s.layout.everyone(p), s.layout.log(p), s.layout.head(p)},
 		[]string{s.layout.channel(), newTag(), user, sid, reason, decimal(millis(at)), packEnded(at, reason), when},
@@ -178,7 +178,7 @@ func (s *Store) EndEach(ctx context.Context, user string, ids []string, reason s
 			args = append(args, sid)
 		}
 	}
-	ended, err := s.replicated(ctx, call{
+	ended, err := s.replicated(ctx, p, call{
 		eachScript, []string{s.layout.user(user), s.layout.everyone(p), s.layout.log(p), s.layout.head(p)}, args,
 	}).AsStrSlice()
 	if err != nil {

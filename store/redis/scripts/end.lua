@@ -6,10 +6,12 @@ local user, everyone, log, head = unpack(KEYS)
 local channel, tag, name, sid, reason, at, ended, again = unpack(ARGV)
 local cold, before, own = unpack(redis.call('HMGET', user, sid .. 'c', sid .. 'e', 'm'))
 if not cold and again == '' then
+  witness(everyone)
   return 0
 end
 local over = cold and (before or auth_time(cold) <= covered(own, redis.call('HGET', everyone, 'm')))
 if over and again ~= 'unlogged' then
+  witness(everyone)
   return 0
 end
 append(log, head, channel, tag, 'session', sid, reason, 0, at, 'u', name)

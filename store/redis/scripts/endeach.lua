@@ -19,4 +19,7 @@ end
 for _, sid in ipairs(due) do
   redis.call('HSET', user, sid .. 'e', ended)
 end
+if #due == 0 then
+  witness(everyone)
+end
 return due

@@ -10,6 +10,7 @@ local before, mine, nb = covered(own, all), sessions(user), tonumber(seconds)
 if again ~= '' then
   if not_before(own) >= nb then
     if again ~= 'unlogged' then
+      witness(everyone)
       return {own, all, 0, 0}
     end
     append(log, head, channel, tag, 'user', name, reason, string.format('%.0f', nb), at, 'k2', keep)
